@@ -1,0 +1,181 @@
+"""The catalog: layers by name, their options read from their signatures, their sources.
+
+    @layer("se", source="Hu et al. 2018, Squeeze-and-Excitation Networks, §3", symbols={"reduction": "r"})
+    def squeeze_excitation(x: Tensor, *, reduction: int = 16, bias: bool = False) -> Tensor: ...
+
+An option is a keyword-only parameter. Its annotation says what it takes: ``int`` (≥ 1; also an array
+or a symbol), ``int | None``, ``bool`` or a ``Literal`` of strings.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from costmodel.dimension import CostModelError, Dim, dimension
+from costmodel.ledger import Ledger
+from costmodel.tensor import Tensor
+
+Program = TypeVar("Program", bound=Callable[..., Any])
+
+
+class Option(NamedTuple):
+    """One option of a layer."""
+
+    name: str
+    default: int | bool | str | None
+    choices: tuple[str, ...]
+    """What a string option accepts; empty for the others."""
+    symbol: str | None
+    """The letter that can stand for an integer option in formulas."""
+    open: bool
+    """Whether formulas leave the option open, as its symbol, unless it is given."""
+
+    @property
+    def accepts(self) -> str:
+        """What values are accepted, for a person."""
+        if self.choices:
+            return " or ".join(self.choices) if len(self.choices) < 3 else ", ".join(self.choices)
+        return "true or false" if isinstance(self.default, bool) else "a positive integer"
+
+    def parse(self, text: str, layer: str) -> int | bool | str | None:
+        """The value that `text` spells."""
+        if isinstance(self.default, bool):
+            if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+        elif self.choices:
+            return text
+        elif text.isascii() and text.isdigit() and len(text) <= 1000:
+            return int(text)
+        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {text!r}")
+
+    def check(self, value: Any, layer: str) -> Any:
+        """`value` if this option accepts it."""
+        if isinstance(self.default, bool):
+            if isinstance(value, bool):
+                return value
+        elif self.choices:
+            if value in self.choices:
+                return value
+            raise CostModelError(
+                f"{layer}: {spoken(self.name)} must be {self.accepts}, not {value!r}{nearest(str(value), self.choices)}"
+            )
+        elif type(value) is int and value > 0:
+            return value
+        elif value is None and self.default is None:
+            return None
+        else:
+            return dimension(value, f"{layer}: {spoken(self.name)}")
+        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {value!r}")
+
+
+class Headline(NamedTuple):
+    """The cost that the source of a layer prints, and when it is a term of ours."""
+
+    expression: str
+    """As the source writes it, in the symbols of the formula."""
+    metric: str
+    rows: tuple[str, ...]
+    """The ledger rows whose cost it is."""
+    when: Mapping[str, int]
+    """Symbols that must have these values; empty when it holds always."""
+    source: str
+
+
+class Layer(NamedTuple):
+    """A catalog entry: a shape program, and what is known about it."""
+
+    name: str
+    program: Callable[..., Any]
+    source: str
+    options: Mapping[str, Option]
+    video: bool
+    headline: Headline | None
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return (inspect.getdoc(self.program) or "").partition("\n")[0]
+
+    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option with its value: those given, checked, and the defaults."""
+        for name in options:
+            if name not in self.options:
+                known = [spoken(option) for option in self.options]
+                raise CostModelError(
+                    f"{self.name} has no option {spoken(name)!r}{nearest(spoken(name), known)}; "
+                    f"it has {', '.join(known) or 'none'}"
+                )
+        return {
+            name: option.check(options[name], self.name) if name in options else option.default
+            for name, option in self.options.items()
+        }
+
+    def run(self, shape: Iterable[Dim], options: Mapping[str, Any]) -> Ledger:
+        """The ledger of this layer on an input of `shape`."""
+        x = Tensor(shape)
+        if len(x.shape) != 4 and not (self.video and len(x.shape) == 5):
+            takes = "N×C×H×W or N×C×T×H×W" if self.video else "N×C×H×W"
+            raise CostModelError(f"{self.name} takes {takes} input, not one of {len(x.shape)} dimensions")
+        self.program(x, **self.resolve(options))
+        return x.ledger
+
+
+LAYERS: dict[str, Layer] = {}
+
+
+def layer(
+    name: str,
+    *,
+    source: str,
+    symbols: Mapping[str, str] | None = None,
+    closed: tuple[str, ...] = (),
+    video: bool = False,
+    headline: Headline | None = None,
+) -> Callable[[Program], Program]:
+    """Put a shape program into the catalog; it stays a plain function of tensors.
+
+    `symbols` names the integer options that formulas can leave open, by their letters; those in `closed` keep
+    their default there unless the letter is asked for.
+    """
+
+    def register(program: Program) -> Program:
+        if name in LAYERS:
+            raise CostModelError(f"a layer called {name!r} exists already")
+        options = {}
+        for parameter in inspect.signature(program).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                choices = typing.get_args(parameter.annotation) if isinstance(parameter.default, str) else ()
+                symbol = (symbols or {}).get(parameter.name)
+                is_open = symbol is not None and parameter.name not in closed
+                options[parameter.name] = Option(parameter.name, parameter.default, choices, symbol, is_open)
+        LAYERS[name] = Layer(name, program, source, options, video, headline)
+        return program
+
+    return register
+
+
+def find(name: str) -> Layer:
+    """The layer called `name`, or an error with the nearest name."""
+    try:
+        return LAYERS[name]
+    except KeyError:
+        raise CostModelError(f"no layer is called {name!r}{nearest(name, LAYERS)}; see 'costmodel list'") from None
+
+
+def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:
+    """The ledger of the layer called `name` on an input of `shape`."""
+    return find(name).run(shape, options)
+
+
+def spoken(option: str) -> str:
+    """An option's name as users type it."""
+    return option.replace("_", "-")
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"``, or nothing where nothing is near."""
+    import difflib
+
+    close = difflib.get_close_matches(given.lower(), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

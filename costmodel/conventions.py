@@ -1,0 +1,143 @@
+"""Readings of a ledger: what a tool or a paper would call its cost. One table each.
+
+A convention weighs either the arithmetic of the rows, by kind, or the operations that the rows
+are, each by the quantities that its tool looks at. Nothing is 0 by default: a kind that a table does not name
+is an error.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from costmodel.dimension import CostModelError, Dim, elements
+from costmodel.ledger import Ledger, Row
+
+
+class Convention(NamedTuple):
+    """A table of weights over ``arithmetic`` kinds, or over operations and their quantities."""
+
+    name: str
+    counts: str
+    equals: str
+    arithmetic: Mapping[str, int] | None = None
+    operations: Mapping[str, Mapping[str, int]] | None = None
+    """Operation → quantity → weight; a quantity is a kind of arithmetic, or ``input`` or ``output``:
+    the elements of the first input and of the output."""
+
+    def weigh(self, row: Row) -> Dim:
+        """The cost of one row."""
+        if self.operations is None:
+            return self._weigh_arithmetic(row.arithmetic)
+        total: Dim = 0
+        for quantity, weight in self._operation(row.kind).items():
+            if quantity == "input":
+                total = total + weight * elements(row.inputs[0])
+            elif quantity == "output":
+                total = total + weight * elements(row.output)
+            else:
+                total = total + weight * row.arithmetic[quantity]
+        return total
+
+    def total(self, ledger: Ledger) -> Dim:
+        """The cost of a whole ledger."""
+        if self.operations is None:
+            return self._weigh_arithmetic(ledger.arithmetic())
+        return sum(self.weigh(row) for row in ledger.rows)
+
+    def _weigh_arithmetic(self, arithmetic: Mapping[str, Dim]) -> Dim:
+        assert self.arithmetic is not None
+        total: Dim = 0
+        for kind, count in arithmetic.items():
+            try:
+                weight = self.arithmetic[kind]
+            except KeyError:
+                raise CostModelError(f"the convention {self.name!r} has no weight for {kind!r}") from None
+            if weight:
+                total = total + (count if weight == 1 else weight * count)
+        return total
+
+    def _operation(self, kind: str) -> Mapping[str, int]:
+        assert self.operations is not None
+        try:
+            return self.operations[kind]
+        except KeyError:
+            raise CostModelError(f"the convention {self.name!r} has no weights for the operation {kind!r}") from None
+
+
+MACS = Convention(
+    "macs",
+    counts="multiply-accumulates of convolutions, linear layers and matrix products",
+    equals='the "FLOPs" of most vision papers',
+    arithmetic={"mac": 1, "add": 0, "mul": 0, "div": 0, "cmp": 0, "exp": 0, "sqrt": 0},
+)
+
+FLOPS = Convention(
+    "flops",
+    counts="2 × macs: a multiplication and an addition each",
+    equals="torch's FlopCounterMode",
+    arithmetic={"mac": 2, "add": 0, "mul": 0, "div": 0, "cmp": 0, "exp": 0, "sqrt": 0},
+)
+
+FVCORE = Convention(
+    "fvcore",
+    counts="macs, and what fvcore adds: norms in eval mode, adaptive average pools, upsampling",
+    equals="fvcore's FlopCountAnalysis of the same module",
+    operations={
+        "conv": {"mac": 1},
+        "linear": {"mac": 1},
+        "matmul": {"mac": 1},
+        "sampled_matmul": {"mac": 1},
+        "sparse_matmul": {"mac": 1},
+        "batch_norm": {"output": 2},
+        "batch_norm_plain": {"output": 1},
+        "layer_norm": {"output": 5},
+        "layer_norm_plain": {"output": 4},
+        "group_norm": {"output": 5},
+        "group_norm_plain": {"output": 4},
+        "adaptive_avg_pool": {"input": 1},
+        "upsample_nearest": {"output": 1},
+        "upsample_bilinear": {"output": 4},
+        # Not counted by fvcore: with a warning, or (relu, max, max pool, concat) without a word.
+        "softmax": {},
+        "sigmoid": {},
+        "relu": {},
+        "add": {},
+        "sub": {},
+        "mul": {},
+        "div": {},
+        "scale": {},
+        "mean": {},
+        "max": {},
+        "adaptive_max_pool": {},
+        "max_pool": {},
+        "concat": {},
+    },
+)
+
+ARITHMETIC_OPERATIONS = Convention(
+    "arithmetic",
+    counts="every arithmetic operation as 1, a multiply-accumulate as 2",
+    equals="an honest count of the work, comparisons and exponentials included",
+    arithmetic={"mac": 2, "add": 1, "mul": 1, "div": 1, "cmp": 1, "exp": 1, "sqrt": 1},
+)
+
+CONVENTIONS: dict[str, Convention] = {
+    convention.name: convention for convention in (MACS, FLOPS, FVCORE, ARITHMETIC_OPERATIONS)
+}
+
+METRICS = ("params", *CONVENTIONS)
+"""What can be asked of a layer: its parameters, or its cost under a convention."""
+
+
+def total(ledger: Ledger, metric: str) -> Dim:
+    """The ledger's total in one of `METRICS`."""
+    return ledger.params() if metric == "params" else CONVENTIONS[metric].total(ledger)
+
+
+def of_row(row: Row, metric: str) -> Dim:
+    """One row's share of `total`."""
+    return row.params if metric == "params" else CONVENTIONS[metric].weigh(row)
+
+
+def totals(ledger: Ledger) -> dict[str, Dim]:
+    """The ledger's totals in all of `METRICS`."""
+    return {metric: total(ledger, metric) for metric in METRICS}

@@ -1,0 +1,96 @@
+"""The ledger: what a layer did, one row an operation, arithmetic by kind and never blended."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from costmodel.dimension import CostModelError, Dim, Shape, differ
+
+
+class Row(NamedTuple):
+    """One operation. Sizes are in elements, arithmetic in operations of the kind that names them."""
+
+    name: str
+    kind: str
+    inputs: tuple[Shape, ...]
+    output: Shape
+    params: Dim
+    """Parameters that this row owns: 0 where it uses another row's."""
+    read: Dim
+    """Elements read: the inputs, and the weights."""
+    written: Dim
+    arithmetic: Mapping[str, Dim]
+    """By kind: ``mac`` (a multiplication and an addition), ``add`` (or a subtraction), ``mul``, ``div``, ``cmp``,
+    ``exp``, ``sqrt``."""
+
+
+class Ledger:
+    """The rows of one run of a layer, in order, and who owns which weights."""
+
+    __slots__ = ("_prefix", "_weights", "bounds", "chosen", "facts", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.facts: dict[str, Any] = {}
+        """What a layer worked out on the way and its users may want, such as attended pairs."""
+        self.chosen: dict[str, Dim] = {}
+        """Options that were not given and whose value the layer took from its input."""
+        self.bounds: list[tuple[Dim, Dim]] = []
+        """Pairs (a, b) such that the counts hold for a ≤ b only; whoever counts has checked it where it can be."""
+        self._weights: dict[str, Dim] = {}
+        self._prefix = ""
+
+    @contextlib.contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Put ``name.`` before the names of the rows written inside."""
+        outer = self._prefix
+        self._prefix = f"{outer}{name}."
+        try:
+            yield
+        finally:
+            self._prefix = outer
+
+    def own(self, name: str, weights: Dim, *, reuse: bool) -> Dim:
+        """Register `weights` parameters under `name`; return how many of them are new.
+
+        Weights are shared on purpose or not at all: `reuse` needs them to exist, and without it
+        they must not.
+        """
+        name = self._prefix + name
+        if reuse:
+            if name not in self._weights:
+                raise CostModelError(f"no weights are called {name!r} yet, so none can be used again")
+            if differ(self._weights[name], weights):
+                raise CostModelError(f"the weights {name!r} have another size than this use of them needs")
+            return 0
+        if name in self._weights:
+            raise CostModelError(f"weights called {name!r} exist already: choose another name, or say reuse=True")
+        self._weights[name] = weights
+        return weights
+
+    def write(
+        self,
+        kind: str,
+        name: str,
+        inputs: tuple[Shape, ...],
+        output: Shape,
+        *,
+        params: Dim,
+        read: Dim,
+        written: Dim,
+        arithmetic: Mapping[str, Dim],
+    ) -> None:
+        """Append one row, its name under the current scope."""
+        self.rows.append(Row(self._prefix + name, kind, inputs, output, params, read, written, arithmetic))
+
+    def params(self) -> Dim:
+        """Parameters of all rows; shared ones once."""
+        return sum(row.params for row in self.rows)
+
+    def arithmetic(self) -> dict[str, Dim]:
+        """Arithmetic of all rows, by kind."""
+        total: dict[str, Dim] = {}
+        for row in self.rows:
+            for kind, count in row.arithmetic.items():
+                total[kind] = total.get(kind, 0) + count
+        return total

@@ -1,0 +1,380 @@
+"""A tensor that holds a shape and no data: every operation works out a shape and writes one ledger row.
+
+What an operation costs is written here, once per operation, and nowhere else. Feature maps are
+``N×C×H×W``, or ``N×C×T×H×W`` for video; positions ``P = H·W`` or ``T·H·W``. Convolutions keep the size
+("same" padding) and count their padded taps, as every library does.
+
+Views (`flatten`, `T`, `reshape`) cost nothing and write no row.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from costmodel.dimension import (
+    CostModelError,
+    Dim,
+    Shape,
+    abbreviate,
+    ceil_div,
+    differ,
+    dimension,
+    elements,
+    exact_div,
+    somewhere,
+)
+from costmodel.ledger import Ledger
+
+
+class Tensor:
+    """The shape of an activation and the ledger that its operations write to."""
+
+    __slots__ = ("ledger", "shape")
+
+    def __init__(self, shape: Iterable[Dim], ledger: Ledger | None = None) -> None:
+        self.shape: Shape = tuple(dimension(size) for size in shape)
+        self.ledger = Ledger() if ledger is None else ledger
+
+    def __repr__(self) -> str:
+        return f"Tensor({'×'.join(map(str, self.shape))})"
+
+    @property
+    def n(self) -> Dim:
+        """Batch size N."""
+        return self.shape[0]
+
+    @property
+    def c(self) -> Dim:
+        """Channels C."""
+        return self.shape[1]
+
+    @property
+    def spatial(self) -> Shape:
+        """``(H, W)`` or ``(T, H, W)``."""
+        return self.shape[2:]
+
+    @property
+    def positions(self) -> Dim:
+        """P: H·W, or T·H·W."""
+        return elements(self.shape[2:])
+
+    def scope(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Put ``name.`` before the names of the rows written inside, whoever writes them."""
+        return self.ledger.scope(name)
+
+    def choose(self, option: str, given: Dim | None, default: Callable[[], Dim]) -> Dim:
+        """`given`, or else what `default` says, on record as the layer's own choice of `option`."""
+        if given is None:
+            given = self.ledger.chosen[option] = default()
+        return given
+
+    # Views.
+
+    def _view(self, shape: Shape) -> "Tensor":
+        view = Tensor.__new__(Tensor)
+        view.shape = shape
+        view.ledger = self.ledger
+        return view
+
+    def flatten(self) -> "Tensor":
+        """``N×C×H×W`` → ``N×C×P``."""
+        return self._view((self.n, self.c, self.positions))
+
+    def reshape(self, shape: Shape) -> "Tensor":
+        """The same elements under another shape."""
+        if differ(elements(shape), elements(self.shape)):
+            raise CostModelError(f"{self} has not the elements of {self._view(shape)}")
+        return self._view(shape)
+
+    @property
+    def T(self) -> "Tensor":
+        """The last two dimensions exchanged."""
+        *leading, rows, columns = self.shape
+        return self._view((*leading, columns, rows))
+
+    def split_heads(self, heads: Dim) -> "Tensor":
+        """``N×P×C`` → ``N×heads×P×C/heads``."""
+        n, p, c = self.shape
+        return self._view((n, heads, p, exact_div(c, heads, "heads must divide the channels")))
+
+    def merge_heads(self) -> "Tensor":
+        """``N×heads×P×D`` → ``N×P×heads·D``."""
+        n, heads, p, d = self.shape
+        return self._view((n, p, heads * d))
+
+    # Operations with weights.
+
+    def _apply(
+        self,
+        kind: str,
+        name: str,
+        output: Shape,
+        *others: "Tensor",
+        weights: Dim = 0,
+        reuse: bool = False,
+        **arithmetic: Dim,
+    ) -> "Tensor":
+        inputs = (self.shape, *[other.shape for other in others])
+        self.ledger.write(
+            kind,
+            name,
+            inputs,
+            output,
+            params=self.ledger.own(name, weights, reuse=reuse) if kind in _WITH_WEIGHTS else 0,
+            read=sum(map(math.prod, inputs)) + weights,
+            written=elements(output),
+            arithmetic=arithmetic,
+        )
+        return self._view(output)
+
+    def conv(
+        self,
+        out: Dim,
+        name: str = "conv",
+        *,
+        kernel: Dim = 1,
+        stride: Dim = 1,
+        groups: Dim = 1,
+        dilation: Dim = 1,  # noqa: ARG002 (moves the taps and costs nothing)
+        bias: bool = False,
+        reuse: bool = False,
+    ) -> "Tensor":
+        """Convolve with `out` kernels of side `kernel` in every spatial dimension, "same" padding.
+
+        ``N×C×H×W`` → ``N×out×⌈H/stride⌉×⌈W/stride⌉``; ``out · C/groups · kernel²`` weights, each used once per
+        output position. `dilation` moves the taps and costs nothing.
+        """
+        if somewhere(kernel % 2 == 0):
+            raise CostModelError(f"same padding needs an odd kernel, not {abbreviate(kernel)}")
+        fan_in = exact_div(self.c, groups, "groups must divide the input channels")
+        exact_div(out, groups, "groups must divide the output channels")
+        for _ in self.spatial:
+            fan_in = fan_in * kernel
+        spatial = self.spatial if stride == 1 else tuple(ceil_div(size, stride) for size in self.spatial)
+        output = (self.n, out, *spatial)
+        mapped = elements(output)
+        return self._apply(
+            "conv",
+            name,
+            output,
+            weights=out * fan_in + (out if bias else 0),
+            reuse=reuse,
+            mac=mapped * fan_in,
+            **_if(bias, add=mapped),
+        )
+
+    def linear(self, out: Dim, name: str = "linear", *, bias: bool = True, reuse: bool = False) -> "Tensor":
+        """Map the last dimension, ``…×C`` → ``…×out``, by a matrix of C·out weights."""
+        features = self.shape[-1]
+        output = (*self.shape[:-1], out)
+        mapped = elements(output)
+        return self._apply(
+            "linear",
+            name,
+            output,
+            weights=features * out + (out if bias else 0),
+            reuse=reuse,
+            mac=mapped * features,
+            **_if(bias, add=mapped),
+        )
+
+    def batch_norm(self, name: str = "norm", *, affine: bool = True) -> "Tensor":
+        """Batch norm in eval mode: statistics, scale and shift fold into one ``mul`` and one ``add`` an element."""
+        size = elements(self.shape)
+        kind = "batch_norm" if affine else "batch_norm_plain"
+        return self._apply(kind, name, self.shape, weights=2 * self.c if affine else 0, mul=size, add=size)
+
+    def layer_norm(self, name: str = "norm", *, affine: bool = True) -> "Tensor":
+        """Layer norm over the last dimension."""
+        kind = "layer_norm" if affine else "layer_norm_plain"
+        weights = 2 * self.shape[-1] if affine else 0
+        return self._normalise(kind, name, elements(self.shape[:-1]), weights)
+
+    def group_norm(self, groups: Dim, name: str = "norm", *, affine: bool = True) -> "Tensor":
+        """Group norm: the channels in `groups` groups, each normalised with its positions."""
+        exact_div(self.c, groups, "groups must divide the channels")
+        kind = "group_norm" if affine else "group_norm_plain"
+        return self._normalise(kind, name, self.n * groups, 2 * self.c if affine else 0)
+
+    def _normalise(self, kind: str, name: str, vectors: Dim, weights: Dim) -> "Tensor":
+        # A vector of k: mean (k-1 add, 1 div), centre (k add), variance (k mul, k-1 add, 1 div), its root with
+        # epsilon (1 add, 1 sqrt), k div; then scale and shift.
+        size = elements(self.shape)
+        affine = size if kind.endswith("_norm") else 0
+        return self._apply(
+            kind,
+            name,
+            self.shape,
+            weights=weights,
+            add=3 * size - vectors + affine,
+            mul=size + affine,
+            div=size + 2 * vectors,
+            sqrt=vectors,
+        )
+
+    def scale(self, name: str = "scale") -> "Tensor":
+        """Multiply by one learned number."""
+        return self._apply("scale", name, self.shape, weights=1, mul=elements(self.shape))
+
+    # Products of activations.
+
+    def __matmul__(self, other: "Tensor") -> "Tensor":
+        return self.matmul(other)
+
+    def matmul(self, other: "Tensor", name: str = "matmul") -> "Tensor":
+        """``…×I×K`` by ``…×K×J`` → ``…×I×J``, batched over equal leading dimensions: …·I·K·J macs."""
+        *leading, i, k = self.shape
+        *other_leading, other_k, j = other.shape
+        if len(leading) != len(other_leading) or any(map(differ, (*leading, k), (*other_leading, other_k))):
+            raise CostModelError(f"{self} @ {other} is not defined")
+        output = (*leading, i, j)
+        return self._apply("matmul", name, output, other, mac=elements(output) * k)
+
+    def sampled_matmul(self, other: "Tensor", pairs: Dim, name: str) -> "Tensor":
+        """``…×I×K`` by the transpose of ``…×J×K`` at `pairs` of its I·J entries only: → ``…×pairs``."""
+        *leading, _, k = self.shape
+        output = (*leading, pairs)
+        return self._apply("sampled_matmul", name, output, other, mac=elements(output) * k)
+
+    def sparse_matmul(self, other: "Tensor", rows: Dim, name: str) -> "Tensor":
+        """The entries ``…×pairs`` of a sparse ``…×rows×J`` matrix by ``…×J×K`` → ``…×rows×K``."""
+        *leading, _, k = other.shape
+        return self._apply("sparse_matmul", name, (*leading, rows, k), other, mac=elements(self.shape) * k)
+
+    # Elementwise operations.
+
+    def _broadcast(self, other: "Tensor") -> Shape:
+        # Names lead: an N×C gate meets an N×C×H×W map as N×C×1×1.
+        rank = max(len(self.shape), len(other.shape))
+        pairs = zip(
+            self.shape + (1,) * (rank - len(self.shape)),
+            other.shape + (1,) * (rank - len(other.shape)),
+            strict=True,
+        )
+        shape = []
+        for a, b in pairs:
+            a_is_one, b_is_one = type(a) is int and a == 1, type(b) is int and b == 1
+            if not (a_is_one or b_is_one) and differ(a, b):
+                raise CostModelError(f"{self} and {other} do not broadcast")
+            shape.append(b if a_is_one else a)
+        return tuple(shape)
+
+    def __add__(self, other: "Tensor") -> "Tensor":
+        return self.add(other)
+
+    def add(self, other: "Tensor", name: str = "add") -> "Tensor":
+        """The sum; missing trailing dimensions are 1."""
+        output = self._broadcast(other)
+        return self._apply("add", name, output, other, add=elements(output))
+
+    def sub(self, other: "Tensor", name: str = "sub") -> "Tensor":
+        """The difference; missing trailing dimensions are 1."""
+        output = self._broadcast(other)
+        return self._apply("sub", name, output, other, add=elements(output))
+
+    def __mul__(self, other: "Tensor") -> "Tensor":
+        return self.mul(other)
+
+    def mul(self, other: "Tensor", name: str = "mul") -> "Tensor":
+        """The elementwise product; missing trailing dimensions are 1."""
+        output = self._broadcast(other)
+        return self._apply("mul", name, output, other, mul=elements(output))
+
+    def mul_scalar(self, name: str = "mul") -> "Tensor":
+        """Multiply by a constant, such as 1/√D."""
+        return self._apply("mul", name, self.shape, mul=elements(self.shape))
+
+    def add_scalar(self, name: str = "add") -> "Tensor":
+        """Add a constant."""
+        return self._apply("add", name, self.shape, add=elements(self.shape))
+
+    def div_scalar(self, name: str = "div") -> "Tensor":
+        """Divide by a constant, such as the number of positions."""
+        return self._apply("div", name, self.shape, div=elements(self.shape))
+
+    def relu(self, name: str = "relu") -> "Tensor":
+        """max(x, 0): one comparison an element."""
+        return self._apply("relu", name, self.shape, cmp=elements(self.shape))
+
+    def sigmoid(self, name: str = "sigmoid") -> "Tensor":
+        """1 / (1 + exp(-x)); the change of sign is not counted."""
+        size = elements(self.shape)
+        return self._apply("sigmoid", name, self.shape, exp=size, add=size, div=size)
+
+    def softmax(self, name: str = "softmax", *, vectors: Dim | None = None) -> "Tensor":
+        """Softmax over the last dimension, or over any partition of the elements into `vectors`.
+
+        A vector of k: k-1 comparisons for its maximum, k subtractions, k exponentials, k-1 additions,
+        k divisions.
+        """
+        size = elements(self.shape)
+        if vectors is None:
+            vectors = elements(self.shape[:-1])
+        return self._apply("softmax", name, self.shape, cmp=size - vectors, add=2 * size - vectors, exp=size, div=size)
+
+    # Reductions, pooling, resizing.
+
+    def global_avg_pool(self, name: str = "avg_pool") -> "Tensor":
+        """``N×C×H×W`` → ``N×C``, the mean over positions."""
+        output = (self.n, self.c)
+        means = elements(output)
+        return self._apply("adaptive_avg_pool", name, output, add=elements(self.shape) - means, div=means)
+
+    def global_max_pool(self, name: str = "max_pool") -> "Tensor":
+        """``N×C×H×W`` → ``N×C``, the maximum over positions."""
+        output = (self.n, self.c)
+        return self._apply("adaptive_max_pool", name, output, cmp=elements(self.shape) - elements(output))
+
+    def mean(self, axis: int, name: str = "mean") -> "Tensor":
+        """The mean over one dimension, which stays as 1."""
+        output = self._reduced(axis)
+        means = elements(output)
+        return self._apply("mean", name, output, add=elements(self.shape) - means, div=means)
+
+    def max(self, axis: int, name: str = "max") -> "Tensor":
+        """The maximum over one dimension, which stays as 1."""
+        output = self._reduced(axis)
+        return self._apply("max", name, output, cmp=elements(self.shape) - elements(output))
+
+    def _reduced(self, axis: int) -> Shape:
+        shape = list(self.shape)
+        shape[axis] = 1
+        return tuple(shape)
+
+    def max_pool(self, size: int, name: str = "max_pool") -> "Tensor":
+        """The maximum of every `size`×`size` window of H and W, rounded down; T is left alone."""
+        *leading, h, w = self.shape
+        output = (*leading, h // size, w // size)
+        if somewhere(output[-1] < 1) or somewhere(output[-2] < 1):
+            raise CostModelError(f"a {size}×{size} pool needs a map of at least that size, not {h}×{w}")
+        return self._apply("max_pool", name, output, cmp=elements(output) * (size * size - 1))
+
+    def upsample(self, factor: Dim, mode: Literal["nearest", "bilinear"], name: str = "upsample") -> "Tensor":
+        """H and W times `factor`. Bilinear blends 4 neighbours: 3 linear steps of 1 ``mul`` and 2 ``add`` each."""
+        *leading, h, w = self.shape
+        output = (*leading, h * factor, w * factor)
+        steps = 3 * elements(output)
+        return self._apply(f"upsample_{mode}", name, output, **_if(mode == "bilinear", mul=steps, add=2 * steps))
+
+    def concat(self, *others: "Tensor", name: str = "concat") -> "Tensor":
+        """Join along the channels."""
+        channels = self.c
+        for other in others:
+            if any(map(differ, (self.n, *self.spatial), (other.n, *other.spatial))):
+                raise CostModelError(f"{self} and {other} do not join along the channels")
+            channels = channels + other.c
+        return self._apply("concat", name, (self.n, channels, *self.spatial), *others)
+
+    def outer_concat(self, other: "Tensor", name: str = "concat") -> "Tensor":
+        """``N×A×I`` and ``N×B×J`` → ``N×(A+B)×I×J``, the channels of every pair of positions."""
+        n, a, i = self.shape
+        _, b, j = other.shape
+        return self._apply("concat", name, (n, a + b, i, j), other)
+
+
+_WITH_WEIGHTS = frozenset({"conv", "linear", "batch_norm", "layer_norm", "group_norm", "scale"})
+
+
+def _if(condition: bool, **arithmetic: Dim) -> dict[str, Dim]:
+    return arithmetic if condition else {}

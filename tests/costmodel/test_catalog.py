@@ -1,0 +1,119 @@
+"""The catalog: registration, options, errors that help."""
+
+from typing import Any, Literal
+
+import pytest
+
+from costmodel import LAYERS, CostModelError, Tensor, find, layer, ledger
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer of a user's own, registered for one test."""
+    find("se")
+    monkeypatch.setattr("costmodel.catalog.LAYERS", dict(LAYERS))
+
+    @layer("example", source="nowhere", symbols={"reduction": "r"})
+    def example(
+        x: Tensor, *, reduction: int = 2, bias: bool = False, mode: Literal["a", "b"] = "a", out: int | None = None
+    ) -> Tensor:
+        """Do nothing much."""
+        assert mode in ("a", "b")
+        return x.conv(x.c // reduction if out is None else out, bias=bias)
+
+
+@pytest.mark.usefixtures("example")
+def test_options_are_read_from_the_signature() -> None:
+    """Defaults, choices and symbols."""
+    options = find("example").options
+    assert [(o.name, o.default, o.choices, o.symbol, o.open) for o in options.values()] == [
+        ("reduction", 2, (), "r", True),
+        ("bias", False, (), None, False),
+        ("mode", "a", ("a", "b"), None, False),
+        ("out", None, (), None, False),
+    ]
+    assert find("example").summary == "Do nothing much."
+    assert ledger("example", (2, 12, 5, 7), bias=True, out=None).params() == 78
+
+
+@pytest.mark.usefixtures("example")
+def test_a_second_registration_raises() -> None:
+    """Two layers cannot have one name."""
+    with pytest.raises(CostModelError, match="'example' exists already"):
+        layer("example", source="nowhere")(lambda x: x)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"reductoin": 4}, "no option 'reductoin' .did you mean 'reduction'."),
+        ({"reduction": 0}, "reduction must be at least 1, not 0"),
+        ({"reduction": -3}, "at least 1, not -3"),
+        ({"reduction": 2.0}, "reduction must be a positive integer, not 2.0"),
+        ({"reduction": True}, "reduction must be a positive integer, not True"),
+        ({"reduction": None}, "reduction must be a positive integer, not None"),
+        ({"bias": 1}, "bias must be true or false, not 1"),
+        ({"mode": "c"}, "mode must be a or b, not 'c'"),
+        ({"out": 0}, "out must be at least 1"),
+    ],
+)
+@pytest.mark.usefixtures("example")
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
+    """One sentence that says what was given and what is accepted."""
+    with pytest.raises(CostModelError, match=message):
+        find("example").resolve(options)
+
+
+@pytest.mark.parametrize(
+    "option, text, value",
+    [
+        ("reduction", "12", 12),
+        ("reduction", str(10**300), 10**300),
+        ("bias", "true", True),
+        ("bias", "False", False),
+        ("mode", "b", "b"),
+    ],
+)
+@pytest.mark.usefixtures("example")
+def test_text_is_parsed(option: str, text: str, value: object) -> None:
+    """What a user types for an option."""
+    assert find("example").options[option].parse(text, "example") == value
+
+
+@pytest.mark.parametrize(
+    "option, text",
+    [("reduction", t) for t in ("", "-1", "2.0", "1e3", "٣", "1_000", "2*2", "9" * 1001, "none")]
+    + [("bias", "1"), ("bias", "yes")],
+)
+@pytest.mark.usefixtures("example")
+def test_other_text_is_refused(option: str, text: str) -> None:
+    """Nothing is evaluated and nothing is guessed."""
+    with pytest.raises(CostModelError, match="must be"):
+        find("example").options[option].parse(text, "example")
+
+
+def test_unknown_layers_are_answered_with_the_nearest() -> None:
+    """A typing error is met with the right spelling."""
+    with pytest.raises(CostModelError, match=r"no layer is called 'nonlocal' \(did you mean 'non-local'\?\)"):
+        find("nonlocal")
+    with pytest.raises(CostModelError, match="no layer is called 'zzz'; see"):
+        find("zzz")
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 6)])
+def test_input_of_another_rank_is_refused(shape: tuple[int, ...]) -> None:
+    """Squeeze-and-excitation takes maps, not video."""
+    with pytest.raises(CostModelError, match="se takes N×C×H×W input, not one of"):
+        ledger("se", shape)
+
+
+def test_every_layer_is_documented() -> None:
+    """A summary of one sentence, shapes, a source, a headline, and errors where there can be some."""
+    find("se")
+    for entry in LAYERS.values():
+        documentation = entry.program.__doc__ or ""
+        assert entry.summary.endswith("."), entry.name
+        assert "N×C×H×W" in documentation or "N×C×(T×)H×W" in documentation, entry.name
+        assert len(entry.source) > 20, entry.name
+        assert entry.headline is not None, entry.name
+        assert not entry.options or set(entry.options) & {"inner", "out", "reduction", "heads", "kernel"}, entry.name

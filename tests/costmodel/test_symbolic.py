@@ -1,0 +1,124 @@
+"""Formulas: recognisable, in four forms, with their conditions; and text that is parsed, not run."""
+
+import pytest
+import sympy
+
+from costmodel import CostModelError, find
+from costmodel.symbolic import Term, derive, expression_text, parse, symbol, terms
+
+
+@pytest.mark.parametrize(
+    "layer, options, metric, text",
+    [
+        ("non-local", {"reduction": 1}, "macs", "2·N·C·(H·W)² + 4·N·C²·H·W"),
+        ("non-local", {"reduction": 2}, "macs", "N·C·(H·W)² + 2·N·C²·H·W"),
+        ("non-local", {}, "macs", "2·N·C·(H·W)²/r + 4·N·C²·H·W/r"),
+        ("cbam-spatial", {}, "macs", "98·N·H·W"),
+        ("cbam-spatial", {"kernel": "K"}, "macs", "2·N·K²·H·W"),
+        ("cbam", {}, "macs", "98·N·H·W + 4·N·C²/r"),
+        ("se", {}, "params", "2·C²/r"),
+        ("conv", {}, "macs", "N·C·C_out·K²·H·W/(g·s²)"),
+        ("conv", {"kernel": 3, "stride": 1, "groups": 1}, "macs", "9·N·C·C_out·H·W"),
+        ("danet-cam", {}, "macs", "2·N·C²·H·W"),
+        ("danet-cam", {}, "params", "1"),
+        ("dense-attention", {}, "macs", "2·N·C·(H·W)² + 4·N·C²·H·W"),
+        ("sparse-attention", {"count": "masked"}, "macs", "2·N·C·(H·W)² + 4·N·C²·H·W"),
+    ],
+)
+def test_a_person_recognises_the_formula(layer: str, options: dict[str, object], metric: str, text: str) -> None:
+    """The terms of the papers, greatest growth first."""
+    assert derive(find(layer), options).formula(metric).text() == text
+
+
+def test_video_has_frames() -> None:
+    """P is T·H·W."""
+    formula = derive(find("non-local"), {"reduction": 2}, video=True).formula("macs")
+    assert formula.text() == "N·C·(T·H·W)² + 2·N·C²·T·H·W"
+
+
+@pytest.mark.parametrize(
+    "layer, options, conditions",
+    [
+        ("se", {}, ["r divides C"]),
+        ("se", {"reduction": 16}, ["16 divides C"]),
+        ("danet-head", {}, ["32 divides C"]),
+        ("non-local", {"reduction": 1, "subsample": "after"}, ["2 divides H", "2 divides W"]),
+        ("conv", {"groups": 1}, ["s divides H", "s divides W"]),
+        ("sparse-attention", {"heads": 1}, ["l divides H·W", "l ≤ H·W"]),
+        ("sparse-attention", {"heads": 1, "pattern": "fixed"}, ["l divides H·W", "l ≤ H·W", "8 ≤ l"]),
+        ("danet-cam", {}, []),
+    ],
+)
+def test_conditions_are_stated(layer: str, options: dict[str, object], conditions: list[str]) -> None:
+    """What must divide what, and what must not be larger, for the closed form to count."""
+    assert derive(find(layer), options).formula("macs").conditions_text() == conditions
+
+
+def test_floors_are_kept_where_divisions_are_not_exact() -> None:
+    """511 channels by 16 are 31, not 31.9: the exact form says so and the divisible one does not hold."""
+    formula = derive(find("se"), {"reduction": 16}).formula("params")
+    assert formula.exact == 2 * symbol("C") * sympy.floor(symbol("C") / 16)
+    assert formula.holds({"C": 512})
+    assert not formula.holds({"C": 511})
+    assert [(term.text(), value) for term, value in formula.at({"C": 511})] == [("2·C·⌊C/16⌋", 2 * 511 * 31)]
+    assert [(term.text(), value) for term, value in formula.at({"C": 512})] == [("C²/8", 2**15)]
+
+
+def test_latex() -> None:
+    """Fractions as fractions."""
+    assert derive(find("se"), {}).formula("params").latex() == r"\frac{2 C^{2}}{r}"
+
+
+def test_python_divides_by_integers_only() -> None:
+    """⌈H/2⌉ and ⌊C/r⌋ as ``//``."""
+    formula = derive(find("conv"), {"stride": 2, "kernel": 3}).formula("macs")
+    assert "/" not in formula.python().replace("//", "")
+    assert eval(formula.python(), {"N": 1, "C": 6, "H": 5, "W": 7, "C_out": 4, "g": 2}) == 4 * 27 * 3 * 4  # noqa: S307 (what users run)
+
+
+def test_counted_functions_wait_for_numbers() -> None:
+    """Touched blocks have no closed form: the formula names the function and says what it counts."""
+    formula = derive(find("sparse-attention"), {"count": "block", "heads": 1}).formula("macs")
+    assert "touched_blocks(H·W, l, 8, 32)" in formula.text()
+    assert formula.functions() == {
+        "touched_blocks": "Pairs of a query block and a key block that hold at least one pair of the union."
+    }
+
+
+def test_terms_are_ordered_by_growth() -> None:
+    """Positions before channels before constants, whatever the coefficients."""
+    written = parse("1000 + 7*C + H*W + 2*C*C - 3*H*W*C/2 + (H*W)**2")
+    assert expression_text(written) == "(H·W)² - 3·C·H·W/2 + H·W + 2·C² + 7·C + 1000"
+    assert [type(term) for term in terms(written)] == [Term] * 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1.5*C",
+        "C // 2",
+        "C.real",
+        "f(C)",
+        "__import__('os')",
+        "[C]",
+        "C if C else 1",
+        "'C'",
+        "C; H",
+        "-C",
+        "C @ H",
+        "True",
+        "lambda: C",
+    ],
+)
+def test_other_text_is_refused(text: str) -> None:
+    """Integers, names, sums, products, quotients and powers; nothing is evaluated."""
+    with pytest.raises(CostModelError, match="is not"):
+        parse(text)
+
+
+def test_parsed_text_means_what_it_says() -> None:
+    """Exact fractions, powers and brackets."""
+    assert parse("2*C**2/r + (N + 1)*3 - 1/3") == 2 * symbol("C") ** 2 / symbol("r") + 3 * symbol("N") + sympy.Rational(
+        8, 3
+    )
