@@ -12,11 +12,20 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from costmodel.dimension import CostModelError, Dim, dimension
+from costmodel.dimension import CostModelError, Dim, abbreviate, dimension
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
 
 Program = TypeVar("Program", bound=Callable[..., Any])
+
+
+LONGEST = 1000
+"""Digits that a number may be typed with: a bound on the work of printing what follows from it."""
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is digits and nothing else, and not too many."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST
 
 
 class Option(NamedTuple):
@@ -36,7 +45,9 @@ class Option(NamedTuple):
         """What values are accepted, for a person."""
         if self.choices:
             return " or ".join(self.choices) if len(self.choices) < 3 else ", ".join(self.choices)
-        return "true or false" if isinstance(self.default, bool) else "a positive integer"
+        if isinstance(self.default, bool):
+            return "true or false"
+        return "a positive integer"
 
     def parse(self, text: str, layer: str) -> int | bool | str | None:
         """The value that `text` spells."""
@@ -45,9 +56,10 @@ class Option(NamedTuple):
                 return text.lower() == "true"
         elif self.choices:
             return text
-        elif text.isascii() and text.isdigit() and len(text) <= 1000:
+        elif is_number(text):
             return int(text)
-        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {text!r}")
+        limit = f" of at most {LONGEST} digits" if len(text) > LONGEST else ""
+        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}{limit}, not {abbreviate(text)}")
 
     def check(self, value: Any, layer: str) -> Any:
         """`value` if this option accepts it."""
@@ -57,16 +69,15 @@ class Option(NamedTuple):
         elif self.choices:
             if value in self.choices:
                 return value
-            raise CostModelError(
-                f"{layer}: {spoken(self.name)} must be {self.accepts}, not {value!r}{nearest(str(value), self.choices)}"
-            )
+            hint = nearest(str(value), self.choices)
+            raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {abbreviate(value)}{hint}")
         elif type(value) is int and value > 0:
             return value
         elif value is None and self.default is None:
             return None
         else:
             return dimension(value, f"{layer}: {spoken(self.name)}")
-        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {value!r}")
+        raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {abbreviate(value)}")
 
 
 class Headline(NamedTuple):
@@ -103,7 +114,7 @@ class Layer(NamedTuple):
             if name not in self.options:
                 known = [spoken(option) for option in self.options]
                 raise CostModelError(
-                    f"{self.name} has no option {spoken(name)!r}{nearest(spoken(name), known)}; "
+                    f"{self.name} has no option {abbreviate(spoken(name))}{nearest(spoken(name), known)}; "
                     f"it has {', '.join(known) or 'none'}"
                 )
         return {
@@ -117,7 +128,11 @@ class Layer(NamedTuple):
         if len(x.shape) != 4 and not (self.video and len(x.shape) == 5):
             takes = "N×C×H×W or N×C×T×H×W" if self.video else "N×C×H×W"
             raise CostModelError(f"{self.name} takes {takes} input, not one of {len(x.shape)} dimensions")
-        self.program(x, **self.resolve(options))
+        resolved = self.resolve(options)
+        try:
+            self.program(x, **resolved)
+        except CostModelError as error:
+            raise CostModelError(f"{self.name}: {error}") from None
         return x.ledger
 
 
@@ -160,7 +175,9 @@ def find(name: str) -> Layer:
     try:
         return LAYERS[name]
     except KeyError:
-        raise CostModelError(f"no layer is called {name!r}{nearest(name, LAYERS)}; see 'costmodel list'") from None
+        raise CostModelError(
+            f"no layer is called {abbreviate(name)}{nearest(name, LAYERS)}; see 'costmodel list'"
+        ) from None
 
 
 def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:

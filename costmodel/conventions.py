@@ -26,24 +26,23 @@ class Convention(NamedTuple):
     def weigh(self, row: Row) -> Dim:
         """The cost of one row."""
         if self.operations is None:
-            return self._weigh_arithmetic(row.arithmetic)
+            return self.weigh_arithmetic(row.arithmetic)
+        try:
+            weights = self.operations[row.kind]
+        except KeyError:
+            raise CostModelError(f"the convention {self.name!r} has no weights for {row.kind!r}") from None
         total: Dim = 0
-        for quantity, weight in self._operation(row.kind).items():
+        for quantity, weight in weights.items():
             if quantity == "input":
                 total = total + weight * elements(row.inputs[0])
             elif quantity == "output":
-                total = total + weight * elements(row.output)
+                total = total + weight * row.written
             else:
                 total = total + weight * row.arithmetic[quantity]
         return total
 
-    def total(self, ledger: Ledger) -> Dim:
-        """The cost of a whole ledger."""
-        if self.operations is None:
-            return self._weigh_arithmetic(ledger.arithmetic())
-        return sum(self.weigh(row) for row in ledger.rows)
-
-    def _weigh_arithmetic(self, arithmetic: Mapping[str, Dim]) -> Dim:
+    def weigh_arithmetic(self, arithmetic: Mapping[str, Dim]) -> Dim:
+        """The cost of so much arithmetic, by kind."""
         assert self.arithmetic is not None
         total: Dim = 0
         for kind, count in arithmetic.items():
@@ -52,15 +51,14 @@ class Convention(NamedTuple):
             except KeyError:
                 raise CostModelError(f"the convention {self.name!r} has no weight for {kind!r}") from None
             if weight:
-                total = total + (count if weight == 1 else weight * count)
+                total = total + weight * count
         return total
 
-    def _operation(self, kind: str) -> Mapping[str, int]:
-        assert self.operations is not None
-        try:
-            return self.operations[kind]
-        except KeyError:
-            raise CostModelError(f"the convention {self.name!r} has no weights for the operation {kind!r}") from None
+    def total(self, ledger: Ledger) -> Dim:
+        """The cost of a whole ledger."""
+        if self.operations is None:
+            return self.weigh_arithmetic(ledger.arithmetic())
+        return sum(map(self.weigh, ledger.rows))
 
 
 MACS = Convention(
@@ -93,10 +91,11 @@ FVCORE = Convention(
         "layer_norm_plain": {"output": 4},
         "group_norm": {"output": 5},
         "group_norm_plain": {"output": 4},
-        "adaptive_avg_pool": {"input": 1},
+        "adaptive_avg_pool2d": {"input": 1},
         "upsample_nearest": {"output": 1},
         "upsample_bilinear": {"output": 4},
         # Not counted by fvcore: with a warning, or (relu, max, max pool, concat) without a word.
+        "adaptive_avg_pool3d": {},
         "softmax": {},
         "sigmoid": {},
         "relu": {},
@@ -140,4 +139,8 @@ def of_row(row: Row, metric: str) -> Dim:
 
 def totals(ledger: Ledger) -> dict[str, Dim]:
     """The ledger's totals in all of `METRICS`."""
-    return {metric: total(ledger, metric) for metric in METRICS}
+    arithmetic = ledger.arithmetic()
+    found = {"params": ledger.params()}
+    for name, convention in CONVENTIONS.items():
+        found[name] = convention.total(ledger) if convention.operations else convention.weigh_arithmetic(arithmetic)
+    return found

@@ -75,16 +75,18 @@ def dimension(value: object, what: str = "a dimension") -> Dim:
 def abbreviate(value: object) -> str:
     """`value` short enough for an error of one line."""
     if isinstance(value, int) and abs(value) >= 10**24:
-        return f"an integer of {int(math.log10(abs(value))) + 1} digits"
+        return f"about {'-' * (value < 0)}1e{int(math.log10(abs(value)))}"
     text = str(value) if isinstance(value, int) else repr(value)
     return text if len(text) <= 40 else f"{text[:30]}… ({len(text)} characters)"
 
 
 def somewhere(condition: Any) -> bool:
     """Whether `condition` is known to be true: of arrays anywhere, of symbols for all their values."""
+    if type(condition) is bool:
+        return condition
     if hasattr(condition, "any"):
         return bool(condition.any())
-    return condition is True or type(condition).__name__ == "BooleanTrue"
+    return type(condition).__name__ == "BooleanTrue"
 
 
 def differ(a: Dim, b: Dim) -> bool:
@@ -102,9 +104,8 @@ def exact_div(a: Dim, b: Dim, what: str) -> Dim:
     return quotient
 
 
-def elements(shape: Shape) -> Dim:
-    """The number of elements of a shape."""
-    return math.prod(shape)
+elements: Callable[[Shape], Dim] = math.prod
+"""The number of elements of a shape."""
 
 
 def ceil_div(a: Dim, b: Dim) -> Dim:

@@ -27,7 +27,7 @@ class Row(NamedTuple):
 class Ledger:
     """The rows of one run of a layer, in order, and who owns which weights."""
 
-    __slots__ = ("_prefix", "_weights", "bounds", "chosen", "facts", "rows")
+    __slots__ = ("_weights", "bounds", "chosen", "divisions", "facts", "prefix", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -37,18 +37,21 @@ class Ledger:
         """Options that were not given and whose value the layer took from its input."""
         self.bounds: list[tuple[Dim, Dim]] = []
         """Pairs (a, b) such that the counts hold for a ≤ b only; whoever counts has checked it where it can be."""
+        self.divisions: list[tuple[Dim, Dim]] = []
+        """Pairs (b, a) such that the layer is defined only where b divides a; whoever divided has checked it."""
         self._weights: dict[str, Dim] = {}
-        self._prefix = ""
+        self.prefix = ""
+        """What stands before the names of the rows written now."""
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Put ``name.`` before the names of the rows written inside."""
-        outer = self._prefix
-        self._prefix = f"{outer}{name}."
+        outer = self.prefix
+        self.prefix = f"{outer}{name}."
         try:
             yield
         finally:
-            self._prefix = outer
+            self.prefix = outer
 
     def own(self, name: str, weights: Dim, *, reuse: bool) -> Dim:
         """Register `weights` parameters under `name`; return how many of them are new.
@@ -56,7 +59,7 @@ class Ledger:
         Weights are shared on purpose or not at all: `reuse` needs them to exist, and without it
         they must not.
         """
-        name = self._prefix + name
+        name = self.prefix + name
         if reuse:
             if name not in self._weights:
                 raise CostModelError(f"no weights are called {name!r} yet, so none can be used again")
@@ -67,21 +70,6 @@ class Ledger:
             raise CostModelError(f"weights called {name!r} exist already: choose another name, or say reuse=True")
         self._weights[name] = weights
         return weights
-
-    def write(
-        self,
-        kind: str,
-        name: str,
-        inputs: tuple[Shape, ...],
-        output: Shape,
-        *,
-        params: Dim,
-        read: Dim,
-        written: Dim,
-        arithmetic: Mapping[str, Dim],
-    ) -> None:
-        """Append one row, its name under the current scope."""
-        self.rows.append(Row(self._prefix + name, kind, inputs, output, params, read, written, arithmetic))
 
     def params(self) -> Dim:
         """Parameters of all rows; shared ones once."""

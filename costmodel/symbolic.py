@@ -43,11 +43,18 @@ def _named(function: Callable[..., int], static: dict[str, Any]) -> Any:
         return None
 
     members = {"eval": classmethod(evaluate), "is_integer": True, "__doc__": function.__doc__}
-    return type(function.__name__, (_Counted,), members)
+    return type(function.__name__, (_Counted,), members | {"origin": function.__module__, "static": static})
 
 
 class _Counted(sympy.Function):  # type: ignore[misc]
     """A function that has no closed form: it counts."""
+
+    origin: str
+    static: dict[str, Any]
+
+    def _latex(self, printer: Any) -> str:
+        name = type(self).__name__.replace("_", r"\_")
+        return rf"\operatorname{{{name}}}\left({', '.join(map(printer.doprint, self.args))}\right)"
 
 
 dimension.lifts[sympy.Basic] = _lift
@@ -112,14 +119,16 @@ class Formula(NamedTuple):
 
     def python(self) -> str:
         """A Python expression of `exact` over ints: floors are ``//``, and nothing is rounded."""
-        numerator, denominator = sympy.together(self.exact).as_numer_denom()
-        printed = _Python().doprint(_ordered(sympy.expand(numerator)))
-        return printed if denominator == 1 else f"({printed})//{_Python().doprint(denominator)}"
+        return expression_python(self.exact)
 
     def functions(self) -> dict[str, str]:
         """The functions in it that have no closed form, and what each counts."""
         found = self.expression.atoms(_Counted)
         return {type(call).__name__: (type(call).__doc__ or "").strip().partition("\n")[0] for call in found}
+
+    def imports(self) -> list[str]:
+        """The lines that its Python form needs before it."""
+        return sorted({f"from {call.origin} import {type(call).__name__}" for call in self.expression.atoms(_Counted)})
 
     def conditions_text(self) -> list[str]:
         """The conditions in words."""
@@ -189,7 +198,10 @@ def _formula(metric: str, exact: Any, ledger: Ledger) -> Formula:
         lambda part: isinstance(part, sympy.floor) and part.args[0].could_extract_minus_sign(),
         lambda part: -sympy.ceiling(-part.args[0], evaluate=False),
     )
-    conditions: list[tuple[sympy.Expr, sympy.Expr]] = []
+    # A division without which the layer is not defined is exact wherever there is anything to count.
+    required = [(sympy.sympify(b), sympy.sympify(a)) for b, a in dict.fromkeys(ledger.divisions)]
+    exact = sympy.expand(exact.xreplace({sympy.floor(a / b): a / b for b, a in required}))
+    conditions = [(b, a) for b, a in required if b != 1 and not (a / b).is_Integer]
     for rounded in sorted(exact.atoms(sympy.floor, sympy.ceiling), key=sympy.default_sort_key):
         numerator, denominator = _unrounded(rounded.args[0]).as_numer_denom()
         if (condition := (denominator, numerator)) not in conditions:
@@ -309,8 +321,20 @@ class _Python(StrPrinter):  # type: ignore[misc]
     def _print_ceiling(self, expression: sympy.ceiling) -> str:
         return f"(-{self._quotient(expression.args[0], '-')})"
 
+    def _print_Function(self, call: _Counted) -> str:
+        static = [f"{name}={value!r}" for name, value in call.static.items()]
+        return f"{type(call).__name__}({', '.join([*map(self._print, call.args), *static])})"
+
     def _print_Min(self, expression: sympy.Min) -> str:
         return f"min({', '.join(map(self._print, expression.args))})"
+
+
+def expression_python(expression: sympy.Expr) -> str:
+    """An integer-valued expression as Python over ints: one division at the end, and floors, as ``//``."""
+    numerator, denominator = sympy.together(expression).as_numer_denom()
+    printed = _Python().doprint(_ordered(sympy.expand(numerator)))
+    below = _Python().parenthesize(denominator, PRECEDENCE["Pow"])
+    return printed if denominator == 1 else f"({printed})//{below}"
 
 
 # Reading.

@@ -8,7 +8,6 @@ Views (`flatten`, `T`, `reshape`) cost nothing and write no row.
 """
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -24,7 +23,7 @@ from costmodel.dimension import (
     exact_div,
     somewhere,
 )
-from costmodel.ledger import Ledger
+from costmodel.ledger import Ledger, Row
 
 
 class Tensor:
@@ -96,12 +95,16 @@ class Tensor:
     def split_heads(self, heads: Dim) -> "Tensor":
         """``N×P×C`` → ``N×heads×P×C/heads``."""
         n, p, c = self.shape
-        return self._view((n, heads, p, exact_div(c, heads, "heads must divide the channels")))
+        return self._view((n, heads, p, self._divide(c, heads, "heads must divide the channels")))
 
     def merge_heads(self) -> "Tensor":
         """``N×heads×P×D`` → ``N×P×heads·D``."""
         n, heads, p, d = self.shape
         return self._view((n, p, heads * d))
+
+    def _divide(self, a: Dim, b: Dim, what: str) -> Dim:
+        self.ledger.divisions.append((b, a))
+        return exact_div(a, b, what)
 
     # Operations with weights.
 
@@ -115,17 +118,11 @@ class Tensor:
         reuse: bool = False,
         **arithmetic: Dim,
     ) -> "Tensor":
-        inputs = (self.shape, *[other.shape for other in others])
-        self.ledger.write(
-            kind,
-            name,
-            inputs,
-            output,
-            params=self.ledger.own(name, weights, reuse=reuse) if kind in _WITH_WEIGHTS else 0,
-            read=sum(map(math.prod, inputs)) + weights,
-            written=elements(output),
-            arithmetic=arithmetic,
-        )
+        ledger = self.ledger
+        inputs = (self.shape, *[other.shape for other in others]) if others else (self.shape,)
+        owned = ledger.own(name, weights, reuse=reuse) if kind in _WITH_WEIGHTS else 0
+        read = sum(map(elements, inputs)) + weights
+        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, owned, read, elements(output), arithmetic))
         return self._view(output)
 
     def conv(
@@ -147,12 +144,15 @@ class Tensor:
         """
         if somewhere(kernel % 2 == 0):
             raise CostModelError(f"same padding needs an odd kernel, not {abbreviate(kernel)}")
-        fan_in = exact_div(self.c, groups, "groups must divide the input channels")
-        exact_div(out, groups, "groups must divide the output channels")
-        for _ in self.spatial:
+        n, fan_in, *spatial = self.shape
+        if type(groups) is not int or groups != 1:
+            fan_in = self._divide(fan_in, groups, "groups must divide the input channels")
+            self._divide(out, groups, "groups must divide the output channels")
+        for _ in spatial:
             fan_in = fan_in * kernel
-        spatial = self.spatial if stride == 1 else tuple(ceil_div(size, stride) for size in self.spatial)
-        output = (self.n, out, *spatial)
+        if type(stride) is not int or stride != 1:
+            spatial = [ceil_div(size, stride) for size in spatial]
+        output = (n, out, *spatial)
         mapped = elements(output)
         return self._apply(
             "conv",
@@ -193,7 +193,7 @@ class Tensor:
 
     def group_norm(self, groups: Dim, name: str = "norm", *, affine: bool = True) -> "Tensor":
         """Group norm: the channels in `groups` groups, each normalised with its positions."""
-        exact_div(self.c, groups, "groups must divide the channels")
+        self._divide(self.c, groups, "groups must divide the channels")
         kind = "group_norm" if affine else "group_norm_plain"
         return self._normalise(kind, name, self.n * groups, 2 * self.c if affine else 0)
 
@@ -254,10 +254,12 @@ class Tensor:
         )
         shape = []
         for a, b in pairs:
-            a_is_one, b_is_one = type(a) is int and a == 1, type(b) is int and b == 1
-            if not (a_is_one or b_is_one) and differ(a, b):
+            if type(a) is int and a == 1:
+                shape.append(b)
+            elif (type(b) is int and b == 1) or not differ(a, b):
+                shape.append(a)
+            else:
                 raise CostModelError(f"{self} and {other} do not broadcast")
-            shape.append(b if a_is_one else a)
         return tuple(shape)
 
     def __add__(self, other: "Tensor") -> "Tensor":
@@ -319,7 +321,9 @@ class Tensor:
         """``N×C×H×W`` → ``N×C``, the mean over positions."""
         output = (self.n, self.c)
         means = elements(output)
-        return self._apply("adaptive_avg_pool", name, output, add=elements(self.shape) - means, div=means)
+        # A kind by rank, because fvcore counts the one over H×W and not the one over T×H×W.
+        kind = f"adaptive_avg_pool{len(self.spatial)}d"
+        return self._apply(kind, name, output, add=elements(self.shape) - means, div=means)
 
     def global_max_pool(self, name: str = "max_pool") -> "Tensor":
         """``N×C×H×W`` → ``N×C``, the maximum over positions."""
@@ -352,8 +356,10 @@ class Tensor:
 
     def upsample(self, factor: Dim, mode: Literal["nearest", "bilinear"], name: str = "upsample") -> "Tensor":
         """H and W times `factor`. Bilinear blends 4 neighbours: 3 linear steps of 1 ``mul`` and 2 ``add`` each."""
-        *leading, h, w = self.shape
-        output = (*leading, h * factor, w * factor)
+        if len(self.shape) != 4:
+            raise CostModelError(f"upsampling takes N×C×H×W, not {self}")
+        n, c, h, w = self.shape
+        output = (n, c, h * factor, w * factor)
         steps = 3 * elements(output)
         return self._apply(f"upsample_{mode}", name, output, **_if(mode == "bilinear", mul=steps, add=2 * steps))
 

@@ -21,7 +21,7 @@ def position_attention(x: Tensor, *, reduction: int = 8) -> Tensor:
 
     Raises if `reduction` is larger than C.
     """
-    reduced = width(x.c, reduction)
+    reduced = width(x.c, reduction, "position attention's reduction")
     query = x.conv(reduced, "query", bias=True).flatten().T
     key = x.conv(reduced, "key", bias=True).flatten()
     attention = query.matmul(key, "affinity").softmax()

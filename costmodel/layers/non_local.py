@@ -26,6 +26,7 @@ def non_local(
     reduction: int = 2,
     affinity: Literal["embedded-gaussian", "gaussian", "dot-product", "concatenation"] = "embedded-gaussian",
     subsample: Literal["none", "after", "before"] = "none",
+    scale: bool = False,
     norm: bool = True,
     bias: bool = True,
     out_bias: bool = True,
@@ -37,7 +38,8 @@ def non_local(
     the positions of a 2×2 max pool in H and W, put after the φ and g convolutions or, as in the authors' released
     code, before them. `gaussian` has no θ and φ and compares x itself, in all C channels. `concatenation` (Eq. 6)
     scores each pair's 2·C/r concatenated channels by one vector of weights. `dot-product` and `concatenation` divide
-    by the number of positions (Eq. 4), the others take a softmax (Eq. 2, 3). `bias` is that of θ, φ and g.
+    by the number of positions (Eq. 4), the others take a softmax (Eq. 2, 3), before which `scale` multiplies by
+    1/√(C/r) as the released code does. `bias` is that of θ, φ and g.
 
     Raises if `reduction` is larger than C, or if a map is too small to subsample.
     """
@@ -60,7 +62,10 @@ def non_local(
         scores = pairs.conv(1, "affinity").relu().reshape((x.n, *pairs.spatial))
     else:
         scores = theta.flatten().T.matmul(phi.flatten(), "affinity")
-    weights = scores.softmax() if "gaussian" in affinity else scores.div_scalar("normalise")
+    if "gaussian" in affinity:
+        weights = (scores.mul_scalar("scale") if scale else scores).softmax()
+    else:
+        weights = scores.div_scalar("normalise")
 
     y = weights.matmul(g.flatten().T, "aggregate").T.reshape((x.n, inner, *x.spatial))
     y = y.conv(x.c, "out", bias=out_bias)

@@ -1,8 +1,10 @@
 """The channel MLP and the question whether its branches share it: Woo et al. 2018, CBAM, §3.1 (arXiv:1807.06521)."""
 
 from costmodel.catalog import Headline, layer
-from costmodel.dimension import width
+from costmodel.dimension import CostModelError, abbreviate, width
 from costmodel.tensor import Tensor
+
+MOST_BRANCHES = 100
 
 
 def channel_mlp(
@@ -37,8 +39,10 @@ def shared_fc(x: Tensor, *, branches: int = 2, shared: bool = True, reduction: i
     ``N×C×H×W``, pooled to `branches` vectors ``N×C`` (the first, third, … by average, the others by
     maximum), each through an MLP C → C/r → C; their sum, through a sigmoid, scales x.
 
-    Raises if `reduction` is larger than C.
+    Raises if `reduction` is larger than C, or if there are more than 100 branches, since each has rows of its own.
     """
+    if branches > MOST_BRANCHES:
+        raise CostModelError(f"branches must be at most {MOST_BRANCHES}, not {abbreviate(branches)}")
     pooled = [
         x.global_max_pool(f"pool_{branch + 1}") if branch % 2 else x.global_avg_pool(f"pool_{branch + 1}")
         for branch in range(branches)

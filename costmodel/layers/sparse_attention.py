@@ -39,8 +39,9 @@ def sparse_attention(
     ``N×C×H×W`` as ``N×P×C`` tokens in raster order; every head attends to the union of both sets (§4.2, the "merged"
     head), four C×C projections. `stride` l is ⌊√P⌋ unless given. `window`: the local set of the strided pattern is
     l+1 positions in the paper, l in the authors' code. `summary` c is used by the fixed pattern alone.
-    `count`: the pairs of the union (ideal), the whole blocks of `block`² that they touch (block), or
-    all P² pairs and a mask (masked). Unless `causal`, both sets reach forward as they reach back.
+    `count`: the pairs of the union (ideal), the whole blocks of `block`² that they touch, in raster order and without
+    the mask inside them (block), or all P² pairs and a mask (masked). Unless `causal`, both sets reach forward as they
+    reach back.
 
     Raises if `heads` does not divide C, if `stride` is larger than P, or if `summary` is larger than `stride`.
     """

@@ -33,7 +33,7 @@ def test_a_missing_weight_raises() -> None:
     by_operation = Convention("mine", "", "", operations={"conv": {"mac": 1}})
     with pytest.raises(CostModelError, match="'mine' has no weight for"):
         by_arithmetic.total(x.ledger)
-    with pytest.raises(CostModelError, match="'mine' has no weights for the operation 'sigmoid'"):
+    with pytest.raises(CostModelError, match="'mine' has no weights for 'sigmoid'"):
         by_operation.total(x.ledger)
 
 

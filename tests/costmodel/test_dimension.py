@@ -135,7 +135,8 @@ def test_elements_is_a_product() -> None:
 
 
 def test_errors_stay_short() -> None:
-    """A number of 5,001 digits is named by its length."""
-    assert abbreviate(10**5000) == "an integer of 5001 digits"
+    """A number of 5,001 digits is named by its size."""
+    assert abbreviate(10**5000) == "about 1e5000"
+    assert abbreviate(-(10**30)) == "about -1e30"
     assert len(abbreviate("x" * 1000)) < 70
     assert abbreviate(511) == "511"

@@ -159,6 +159,7 @@ def test_sizes_have_names() -> None:
         (lambda x: x.concat(Tensor((2, 3, 5, 8), x.ledger)), "do not join"),
         (lambda x: x.reshape((2, 104)), "has not the elements"),
         (lambda x: x.max_pool(6), "at least that size, not 5×7"),
+        (lambda x: x.flatten().upsample(2, "nearest"), "upsampling takes N×C×H×W"),
         (lambda x: x.flatten().T.split_heads(2), "heads must divide the channels: 2 does not divide 3"),
     ],
 )

@@ -48,6 +48,13 @@ def test_dot_product_divides_where_gaussians_take_a_softmax() -> None:
     assert "exp" not in ledger("non-local", SHAPE, affinity="dot-product").arithmetic()
 
 
+def test_scaling_is_one_multiplication_a_pair() -> None:
+    """Before the softmax, in the affinities that take one."""
+    for affinity, scaled in (("embedded-gaussian", N * P * P), ("gaussian", N * P * P), ("dot-product", 0)):
+        plain, with_scale = (ledger("non-local", SHAPE, affinity=affinity, scale=scale) for scale in (False, True))
+        assert with_scale.arithmetic()["mul"] - plain.arithmetic()["mul"] == scaled
+
+
 def test_biases_and_the_norm_are_options() -> None:
     """3·6 biases inside, 13 outside, 26 of the norm."""
     whole = ledger("non-local", SHAPE).params()

@@ -1,0 +1,81 @@
+"""``costmodel compare``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.catalog import spoken
+from costmodel.conventions import METRICS, of_row, totals
+from costmodel.dimension import CostModelError, Dim
+from costmodel.ledger import Ledger
+from costmodel_cli import reading, render
+
+
+def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> None:
+    """Print layers side by side at a shape, each as a multiple of a baseline."""
+    sizes = reading.shape(shape)
+    unit_subject = reading.subject(baseline)
+    try:
+        unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
+    except CostModelError as error:
+        raise CostModelError(f"the base, which --baseline can change: {error}") from None
+    unit = totals(unit_ledger)
+    entries = []
+    for text in layers:
+        subject = reading.subject(text)
+        entries.append((text, subject, subject.layer.run(sizes, subject.options)))
+    if as_json:
+        render.show_json(
+            {
+                "shape": list(sizes),
+                "baseline": {"layer": baseline, **unit},
+                "layers": [_document(subject, ledger, unit) for _, subject, ledger in entries],
+            }
+        )
+        return
+    table = render.table(["layer"], ["params", "MACs", "× base", "arithmetic", *PARTS])
+    for text, _, ledger in entries:
+        table.add_row(text.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit))
+    table.add_section()
+    table.add_row("base", *_cells(unit_ledger, unit))
+    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND)
+
+
+PARTS = ("weights", "products", "rest")
+LEGEND = """\
+MACs: multiply-accumulates. arithmetic: every operation, a MAC as 2; of it
+weights: in convolutions and linear layers, products: of activations with each
+other, rest: pooling, norms, gates, softmax, residuals.
+Left out: FLOPs (2 × MACs) and fvcore's count; --json has all, exactly."""
+
+
+def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
+    whole = totals(ledger)
+    return [
+        render.si(whole["params"]),
+        render.si(whole["macs"]),
+        render.times(whole["macs"], unit["macs"]),
+        render.si(whole["arithmetic"]),
+        *(render.percent(count, whole["arithmetic"]) for count in _parts(ledger).values()),
+    ]
+
+
+def _parts(ledger: Ledger) -> dict[str, Dim]:
+    """The arithmetic by what grows with what: weights with C², products with P² or C², the rest with neither."""
+    parts: dict[str, Dim] = dict.fromkeys(PARTS, 0)
+    for row in ledger.rows:
+        part = "rest" if "mac" not in row.arithmetic else "weights" if row.kind in ("conv", "linear") else "products"
+        parts[part] += of_row(row, "arithmetic")
+    return parts
+
+
+def _document(subject: reading.Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
+    whole = totals(ledger)
+    options = subject.layer.resolve(subject.options) | ledger.chosen
+    return {
+        "layer": subject.layer.name,
+        "options": {spoken(name): value for name, value in options.items()},
+        **whole,
+        "arithmetic_of": _parts(ledger),
+        # Exact: numerator and denominator, since a quotient of integers this large is no float.
+        "of_baseline": {metric: [whole[metric], unit[metric]] for metric in METRICS},
+    }

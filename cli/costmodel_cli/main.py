@@ -1,0 +1,283 @@
+"""The command line: commands, their options, and what becomes of errors."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from costmodel.catalog import LAYERS, spoken
+from costmodel.conventions import METRICS
+from costmodel.dimension import CostModelError
+from costmodel_cli.exit_codes import Exit, Unchecked
+from costmodel_cli.reading import DEVICES, FORMS
+
+
+class _AsTyped:
+    """Takes a parameter as the text that was typed: every one is read in `reading`, with its own errors."""
+
+    def coerce(self, value: Any, **_: Any) -> Any:
+        return list(value) if isinstance(value, tuple) else value
+
+
+def _unconverted(parameters: list[Any]) -> list[Any]:
+    # Typer ≥ 0.29 converts even text by a library whose import takes longer than the rest of this program, and has
+    # no public way around it; other versions do not look at this attribute.
+    for parameter in parameters:
+        parameter._runtime_param = _AsTyped()  # noqa: SLF001
+    return parameters
+
+
+class _Command(TyperCommand):
+    """A command whose parameters are texts and flags, taken as typed."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, without conversion."""
+        return _unconverted(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The tool itself; its parameters are flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, without conversion."""
+        return _unconverted(super().get_params(ctx))
+
+
+app = typer.Typer(
+    name="costmodel",
+    cls=_Group,
+    help="What an attention module costs: exact, at a shape or as a formula.",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _complete(words: Iterable[str]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def _complete_option(context: typer.Context, incomplete: str) -> list[str]:
+    """``reduction=`` of the layer that stands before, and every value of an option that has a few."""
+    # While a value is missing after -p, the layer is still among the arguments that no parameter has.
+    layer = next((LAYERS[word] for word in [context.params.get("layer"), *context.args] if word in LAYERS), None)
+    words: list[str] = []
+    for option in layer.options.values() if layer else ():
+        values = option.choices or (("true", "false") if isinstance(option.default, bool) else ("",))
+        words += [f"{spoken(option.name)}={value}" for value in values]
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def _example(command: str) -> str:
+    # \b keeps the line as it is, so that it can be copied.
+    return f"\b\nExample:\n  {command}"
+
+
+_layers = _complete(sorted(LAYERS))
+
+Layer = Annotated[str, typer.Argument(metavar="LAYER", autocompletion=_layers, help="A layer, as 'list' names it.")]
+Shape = Annotated[
+    str, typer.Option("--shape", "-s", metavar="S", help="1x512x28x28 (NxCxHxW), or five numbers for video.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--option",
+        metavar="NAME=VALUE",
+        autocompletion=_complete_option,
+        help="An option of the layer; repeatable.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; its integers are exact.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from costmodel import __version__
+
+        print(f"costmodel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback is all it does)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What an attention module costs: exact, at a shape or as a formula."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list", cls=_Command, epilog=_example("costmodel list"))
+def list_layers(as_json: Json = False) -> None:
+    """List the layers with their options, defaults and sources."""
+    from costmodel_cli import list_layers as command
+
+    command.run(as_json=as_json)
+
+
+@app.command(cls=_Command, epilog=_example("costmodel cost cbam --shape 1x256x56x56 -p reduction=8"))
+def cost(layer: Layer, shape: Shape, option: Options = None, as_json: Json = False) -> None:
+    """Count a layer at a shape, operation by operation."""
+    from costmodel_cli import cost as command
+
+    command.run(layer, shape, option or [], as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel compare se se:reduction=4 cbam non-local --shape 1x512x28x28"),
+    short_help="Count layers side by side, in multiples of a baseline.",
+)
+def compare(
+    layers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4,bias=true sets options."
+        ),
+    ],
+    shape: Shape,
+    baseline: Annotated[
+        str, typer.Option(metavar="LAYER", autocompletion=_layers, help="What the others are multiples of.")
+    ] = "conv",
+    as_json: Json = False,
+) -> None:
+    """Count layers side by side, each as a multiple of the 3x3 convolution there."""
+    from costmodel_cli import compare as command
+
+    command.run(layers, shape, baseline, as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel formula non-local --metric macs --shape 1x512x28x28"),
+)
+def formula(
+    layer: Layer,
+    option: Options = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="One metric; all of them unless given."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--as", metavar="FORM", autocompletion=_complete(FORMS), help="text, latex, python or json.")
+    ] = "text",
+    shape: Annotated[
+        str | None, typer.Option("--shape", "-s", metavar="S", help="Also the value and share of each term here.")
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="For video input, with T frames.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a layer's cost in closed form, for all sizes.
+
+    An integer option that has a letter is left open unless -p sets it.
+    """
+    from costmodel_cli import formula as command
+
+    command.run(layer, option or [], metric, form, shape, video=video, as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel validate cbam non-local --report report.json"),
+    short_help="Hold the counts against real torch modules.",
+)
+def validate(
+    layers: Annotated[
+        list[str] | None, typer.Argument(metavar="[LAYER]...", autocompletion=_layers, help="Layers; all unless given.")
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(metavar="auto|cpu|cuda", autocompletion=_complete(DEVICES), help="Where the torch modules run."),
+    ] = "auto",
+    report: Annotated[str | None, typer.Option(metavar="FILE", help="Write every comparison to FILE, as JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold the counts against real torch modules, as integers; needs torch and fvcore."""
+    from costmodel_cli import validate as command
+
+    raise typer.Exit(command.run(layers or [], device, report, as_json=as_json))
+
+
+class _Page(io.StringIO):
+    """What a command prints, kept until it is complete; it looks like the stdout that it will be written to."""
+
+    def __init__(self, stdout: Any) -> None:
+        super().__init__()
+        self._stdout = stdout
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self._stdout, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return bool(self._stdout and self._stdout.isatty())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    # Counts of legal sizes can have more digits than Python prints by default.
+    sys.set_int_max_str_digits(0)
+    stdout = sys.stdout
+    page = _Page(stdout)
+    try:
+        with contextlib.redirect_stdout(page):
+            status = _status(arguments)
+        _write(page.getvalue(), stdout)
+    except Unchecked as error:
+        return _refuse(str(error), Exit.UNCHECKED)
+    except CostModelError as error:
+        return _refuse(str(error), Exit.BAD_INPUT)
+    except KeyboardInterrupt:
+        return _refuse("interrupted; nothing was written", 130)
+    return status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    try:
+        return int(app(arguments, prog_name="costmodel", standalone_mode=False) or Exit.HOLDS)
+    except SystemExit as done:  # of shell completion
+        return int(done.code or Exit.HOLDS)
+    except Exception as error:
+        # What Typer says of a command line that it cannot parse; its class is not public in every version.
+        if isinstance(error, CostModelError) or not hasattr(error, "format_message"):
+            raise
+        raise CostModelError(error.format_message()) from None
+
+
+_PLAIN = str.maketrans(
+    {"×": "x", "·": "*", "²": "^2", "³": "^3", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "≤": "<="}
+)
+
+
+def _write(text: str, stdout: Any) -> None:
+    """Write `text` at once. A reader that has gone away has read enough; nothing else that fails is silent."""
+    if stdout is None:
+        raise CostModelError("the output cannot be written: there is no standard output")
+    try:
+        try:
+            stdout.write(text)
+        except UnicodeEncodeError:
+            stdout.write(text.translate(_PLAIN).encode(stdout.encoding, "replace").decode(stdout.encoding))
+        stdout.flush()
+    except BrokenPipeError:
+        # So that the interpreter's own flush at exit meets no closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        raise CostModelError(f"the output cannot be written: {error.strerror or error}") from None
+
+
+def _refuse(sentence: str, status: int) -> int:
+    print(f"costmodel: {' '.join(sentence.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,79 @@
+"""What users type, read: shapes, options and layers with options. Parsed, never evaluated."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from costmodel.catalog import LONGEST, Layer, find, is_number, nearest, spoken
+from costmodel.conventions import METRICS
+from costmodel.dimension import CostModelError, abbreviate
+
+FORMS = ("text", "latex", "python", "json")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class Subject(NamedTuple):
+    """A layer and the options given for it."""
+
+    layer: Layer
+    options: dict[str, Any]
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """``1x512x28x28`` → ``(1, 512, 28, 28)``; five numbers for video."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) not in (4, 5):
+        raise CostModelError(
+            f"a shape is written N×C×H×W, such as 1x512x28x28, or N×C×T×H×W for video, not {abbreviate(text)}"
+        )
+    names = "NCHW" if len(parts) == 4 else "NCTHW"
+    return tuple(_size(part, name, text) for part, name in zip(parts, names, strict=True))
+
+
+def _size(part: str, name: str, text: str) -> int:
+    if not is_number(part) or int(part) == 0:
+        limit = f" of at most {LONGEST} digits" if len(part) > LONGEST else ""
+        raise CostModelError(
+            f"{name} in the shape {abbreviate(text)} must be a positive integer{limit}, not {abbreviate(part)}"
+        )
+    return int(part)
+
+
+def subject(text: str, given: Iterable[str] = (), *, letters: bool = False) -> Subject:
+    """``se`` or ``se:reduction=4,bias=true``, and further options as ``-p`` takes them.
+
+    With `letters` an integer option may be left open, as the letter that formulas have for it.
+    """
+    name, colon, listed = text.partition(":")
+    layer = find(name)
+    options: dict[str, Any] = {}
+    for pair in [*(listed.split(",") if colon else ()), *given]:
+        key, equals, value = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not (key and equals):
+            raise CostModelError(
+                f"an option of {name} is written name=value, such as reduction=8, not {abbreviate(pair)}"
+            )
+        if key not in layer.options:
+            layer.resolve({key: value})
+        if key in options:
+            raise CostModelError(f"the option {spoken(key)} of {name} is given twice")
+        option = layer.options[key]
+        is_letter = letters and option.symbol is not None and value == option.symbol
+        options[key] = value if is_letter else option.parse(value.strip(), name)
+    if not letters:
+        layer.resolve(options)
+    return Subject(layer, options)
+
+
+def metric(text: str) -> str:
+    """One of `METRICS`."""
+    if text not in METRICS:
+        raise CostModelError(f"a metric is one of {', '.join(METRICS)}, not {abbreviate(text)}{nearest(text, METRICS)}")
+    return text
+
+
+def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:
+    """`text`, which must be one of `accepted`."""
+    if text not in accepted:
+        raise CostModelError(f"{what} is one of {', '.join(accepted)}, not {abbreviate(text)}{nearest(text, accepted)}")
+    return text

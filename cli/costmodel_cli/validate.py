@@ -1,0 +1,102 @@
+"""``costmodel validate``."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from costmodel.catalog import find
+from costmodel.dimension import CostModelError, abbreviate
+from costmodel_cli import reading, render
+from costmodel_cli.exit_codes import Exit, Unchecked
+
+if TYPE_CHECKING:
+    from costmodel.validate import Report
+
+
+def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool) -> Exit:
+    """Compare counts with torch modules', print the verdict and write the report."""
+    names = [find(name).name for name in layers]
+    reading.one_of(device, "--device", reading.DEVICES)
+    from costmodel.validate import Unavailable, validate
+
+    try:
+        with _writing(report) as file, _progress() as advance:
+            found = validate(names, device=device, progress=advance)
+            if file:
+                file.write(found.to_json() + "\n")
+    except Unavailable as error:
+        raise Unchecked(str(error)) from None
+    if as_json:
+        print(found.to_json())
+    else:
+        _show(found, report)
+    if not found.comparisons:
+        return Exit.UNCHECKED
+    return Exit.FAILS if found.failed else Exit.HOLDS
+
+
+@contextlib.contextmanager
+def _writing(path: str | None) -> Iterator[IO[str] | None]:
+    """A file that appears under `path` when all is written, or not at all."""
+    if path is None:
+        yield None
+        return
+    try:
+        # Through links, so that a link stays one.
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file():
+            raise CostModelError(f"the report cannot be written to {path}: it is no file")
+        # Beside the target, so that one rename makes it appear; opened before the work, which may take long.
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        file = part.open("x", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        if isinstance(error, CostModelError):
+            raise
+        raise CostModelError(f"the report cannot be written to {abbreviate(path)}: {error}") from None
+    try:
+        with file:
+            yield file
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar on stderr, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def advance(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=what)
+
+        yield advance
+
+
+def _show(report: "Report", path: str | None) -> None:
+    table = render.table(["layer"], ["cases", "comparisons", "equal", "different"])
+    for name in dict.fromkeys(comparison.layer for comparison in report.comparisons):
+        mine = [comparison for comparison in report.comparisons if comparison.layer == name]
+        equal = sum(comparison.equal for comparison in mine)
+        cases = len({(str(comparison.options), comparison.shape) for comparison in mine})
+        table.add_row(name, *map(render.number, (cases, len(mine), equal, len(mine) - equal)))
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    place = "{type}, {name} ({chosen})".format_map(report.device)
+    lines: list[object] = [f"on {place}; {versions}", "", table, ""]
+    lines += map(str, report.failures)
+    lines += [f"not covered: {sentence}" for sentence in report.not_covered]
+    lines += ["", f"{report.passed:,} comparisons equal, {report.failed:,} different"]
+    if path:
+        lines.append(f"report: {path}")
+    render.show(*lines)

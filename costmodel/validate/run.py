@@ -1,0 +1,179 @@
+"""Run the cases, and say what was compared."""
+
+import contextlib
+import importlib
+import platform
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from costmodel import __version__
+from costmodel.catalog import LAYERS, Layer, find, nearest
+from costmodel.dimension import CostModelError
+from costmodel.validate.cases import LARGE, Case, cases, left_out
+from costmodel.validate.report import Comparison, Report, Value, label
+
+if TYPE_CHECKING:
+    from costmodel.validate.oracles import Oracle
+
+Progress = Callable[[int, int, str], None]
+"""Called after each case with how many are done, how many there are, and the layer's name."""
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class Unavailable(CostModelError):  # noqa: N818  (it names a state, which is not an error of the input)
+    """What checking needs is not here: nothing was checked, which is not a pass."""
+
+
+def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progress | None = None) -> Report:
+    """Hold `layers`, or all of the catalog, against their references.
+
+    On a GPU (`device` = cuda, or auto where there is one) every tensor is real, whatever its size. On the CPU the small
+    ones are, and those of real networks are on the meta device, where fvcore cannot follow.
+
+    Raises `Unavailable` if torch, fvcore or the GPU asked for is missing, and `CostModelError` if a layer or a device
+    is unknown.
+    """
+    chosen = [find(name) for name in dict.fromkeys(layers)]
+    if device not in DEVICES:
+        raise CostModelError(f"device must be {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
+    _require("torch", "fvcore", "costmodel.validate.oracles")
+    from costmodel.validate.oracles import ORACLES
+    from costmodel.validate.references import REFERENCES
+
+    kind, described = _device(device)
+    chosen = chosen or list(LAYERS.values())
+    covered = [layer for layer in chosen if layer.name in REFERENCES]
+    runs = [case for layer in covered for case in cases(layer)]
+    comparisons: list[Comparison] = []
+    silent: list[str] = []
+    with _one_thread():
+        for done, case in enumerate(runs, start=1):
+            comparisons.extend(_hold(case, "meta" if case.large and kind == "cpu" else kind, silent))
+            if progress:
+                progress(done, len(runs), case.layer.name)
+    return Report(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={"python": platform.python_version(), "costmodel": __version__, **_versions()},
+        device=described,
+        oracles={oracle.name: oracle.counts for oracle in ORACLES.values()},
+        comparisons=comparisons,
+        not_covered=[
+            *(f"{layer.name}: it has no reference" for layer in chosen if layer not in covered),
+            *silent,
+            *_unrun(covered, kind),
+            *_uncounted(runs, ORACLES.values()),
+        ],
+    )
+
+
+def _hold(case: Case, place: str, silent: list[str]) -> Iterator[Comparison]:
+    """Every comparison of a case on one device; what could not be compared is said in `silent`."""
+    import torch
+
+    from costmodel.validate.oracles import ORACLES
+    from costmodel.validate.references import REFERENCES
+
+    def compare(quantity: str, oracle: str, ours: Value, theirs: Value) -> Comparison:
+        return Comparison(case.layer.name, case.options, case.shape, quantity, oracle, place, ours, theirs)
+
+    where = label(case.layer.name, case.options, case.shape)
+    video = {"video": True} if len(case.shape) == 5 else {}
+    try:
+        with torch.device(place), torch.no_grad():
+            module = REFERENCES[case.layer.name](case.shape[1], **case.options, **video).eval()
+            x = torch.zeros(case.shape)
+            outputs = module(x)
+        for shape in {tuple(output.shape) for output in (outputs if isinstance(outputs, tuple) else (outputs,))}:
+            yield compare("output", "torch", case.ledger.rows[-1].output, shape)
+        del outputs
+        for oracle in ORACLES.values():
+            if oracle.needs_data and place == "meta":
+                continue
+            ours, theirs = oracle.ours(case.ledger), oracle.theirs(module, x)
+            for quantity in sorted({*ours.counts, *theirs.counts}):
+                yield compare(quantity, oracle.name, ours.counts.get(quantity, 0), theirs.counts.get(quantity, 0))
+            if not theirs.counts:
+                silent.append(f"{where}: {oracle.name} counts nothing in it, which is no evidence")
+            elif ours.uncounted is not None and theirs.uncounted is not None:
+                yield compare("uncounted", oracle.name, tuple(sorted(ours.uncounted)), tuple(sorted(theirs.uncounted)))
+    except torch.OutOfMemoryError:
+        silent.append(f"{where}: the memory of the GPU does not hold it")
+
+
+def _unrun(layers: Iterable[Layer], kind: str) -> Iterator[str]:
+    """What cases were left out, and where one oracle was not asked."""
+    for layer in layers:
+        # Where the defaults are left out, so is every option at that shape for the same reason.
+        said: set[tuple[tuple[int, ...], str]] = set()
+        for case, reason in left_out(layer):
+            if (case.shape, reason) not in said:
+                yield f"{label(layer.name, case.options, case.shape)}: {reason}"
+            if not case.options:
+                said.add((case.shape, reason))
+    if kind == "cpu":
+        shapes = ", ".join("x".join(map(str, shape)) for shape in LARGE)
+        yield f"fvcore at sizes of real networks ({shapes}): it needs data, and these a GPU (--device cuda)"
+
+
+def _uncounted(runs: Sequence[Case], oracles: Collection["Oracle"]) -> Iterator[str]:
+    """The operations whose arithmetic no oracle counts."""
+    kinds = sorted({row.kind for case in runs for row in case.ledger.rows if row.arithmetic})
+    uncounted = [kind for kind in kinds if not any(kind in oracle.counted for oracle in oracles)]
+    noticed = [kind for kind in uncounted if any(kind in oracle.noticed for oracle in oracles)]
+    unnoticed = [kind for kind in uncounted if kind not in noticed]
+    if noticed:
+        yield f"the arithmetic of {', '.join(noticed)}: fvcore reports that they are there, and no oracle counts them"
+    if unnoticed:
+        yield f"the arithmetic of {', '.join(unnoticed)}: no oracle counts or reports it"
+    if kinds:
+        yield "arithmetic by kind other than mac, and elements read and written: no oracle knows them"
+    for name, facts in {case.layer.name: case.ledger.facts for case in runs if case.ledger.facts}.items():
+        yield f"what {name} notes beside its rows ({', '.join(facts)}): no oracle knows it"
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads only wait for each other over tensors as small as these."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _require(*modules: str) -> None:
+    missing: dict[str, None] = {}
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            missing[(error.name or module).partition(".")[0]] = None
+        except (ImportError, OSError) as error:
+            raise Unavailable(f"validate needs {module}, which is installed but cannot be imported: {error}") from None
+    if missing:
+        names = f"{' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
+        raise Unavailable(f"validate needs {names}: pip install 'attention-costmodel[validate]'")
+
+
+def _device(wanted: str) -> tuple[str, dict[str, str]]:
+    """``cpu`` or ``cuda``, and a description."""
+    import torch
+
+    here = torch.cuda.is_available()
+    if wanted == "cuda" and not here:
+        raise Unavailable(f"torch {torch.__version__} finds no GPU here: choose --device cpu or auto")
+    kind = ("cuda" if here else "cpu") if wanted == "auto" else wanted
+    name = torch.cuda.get_device_name() if kind == "cuda" else platform.processor() or platform.machine()
+    why = "asked for" if wanted == kind else f"auto: torch finds {'a' if here else 'no'} GPU here"
+    return kind, {"type": kind, "name": name, "chosen": why}
+
+
+def _versions() -> dict[str, str]:
+    """What a count by others depends on; fvcore needs NumPy, which it computes with."""
+    return {name: metadata.version(name) for name in ("torch", "fvcore", "numpy")}
