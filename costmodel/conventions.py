@@ -36,7 +36,7 @@ class Convention(NamedTuple):
             if quantity == "input":
                 total = total + weight * elements(row.inputs[0])
             elif quantity == "output":
-                total = total + weight * row.written
+                total = total + weight * elements(row.output)
             else:
                 total = total + weight * row.arithmetic[quantity]
         return total

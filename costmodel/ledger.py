@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from costmodel.dimension import CostModelError, Dim, Shape, differ
+from costmodel.dimension import CostModelError, Dim, Shape, differ, elements
 
 
 class Row(NamedTuple):
@@ -16,12 +16,21 @@ class Row(NamedTuple):
     output: Shape
     params: Dim
     """Parameters that this row owns: 0 where it uses another row's."""
-    read: Dim
-    """Elements read: the inputs, and the weights."""
-    written: Dim
+    weights: Dim
+    """Parameters that it uses, its own or another row's."""
     arithmetic: Mapping[str, Dim]
     """By kind: ``mac`` (a multiplication and an addition), ``add`` (or a subtraction), ``mul``, ``div``, ``cmp``,
     ``exp``, ``sqrt``."""
+
+    @property
+    def read(self) -> Dim:
+        """Elements read: the inputs and the weights."""
+        return sum(map(elements, self.inputs)) + self.weights
+
+    @property
+    def written(self) -> Dim:
+        """Elements written: the output."""
+        return elements(self.output)
 
 
 class Ledger:

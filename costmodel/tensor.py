@@ -108,21 +108,18 @@ class Tensor:
 
     # Operations with weights.
 
-    def _apply(
-        self,
-        kind: str,
-        name: str,
-        output: Shape,
-        *others: "Tensor",
-        weights: Dim = 0,
-        reuse: bool = False,
-        **arithmetic: Dim,
-    ) -> "Tensor":
+    def _apply(self, kind: str, name: str, output: Shape, *others: "Tensor", **arithmetic: Dim) -> "Tensor":
         ledger = self.ledger
         inputs = (self.shape, *[other.shape for other in others]) if others else (self.shape,)
-        owned = ledger.own(name, weights, reuse=reuse) if kind in _WITH_WEIGHTS else 0
-        read = sum(map(elements, inputs)) + weights
-        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, owned, read, elements(output), arithmetic))
+        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, 0, 0, arithmetic))
+        return self._view(output)
+
+    def _apply_weights(
+        self, kind: str, name: str, output: Shape, weights: Dim, arithmetic: dict[str, Dim], *, reuse: bool = False
+    ) -> "Tensor":
+        ledger = self.ledger
+        owned = ledger.own(name, weights, reuse=reuse)
+        ledger.rows.append(Row(ledger.prefix + name, kind, (self.shape,), output, owned, weights, arithmetic))
         return self._view(output)
 
     def conv(
@@ -154,68 +151,50 @@ class Tensor:
             spatial = [ceil_div(size, stride) for size in spatial]
         output = (n, out, *spatial)
         mapped = elements(output)
-        return self._apply(
-            "conv",
-            name,
-            output,
-            weights=out * fan_in + (out if bias else 0),
-            reuse=reuse,
-            mac=mapped * fan_in,
-            **_if(bias, add=mapped),
-        )
+        weights, arithmetic = out * fan_in, {"mac": mapped * fan_in}
+        if bias:
+            weights, arithmetic["add"] = weights + out, mapped
+        return self._apply_weights("conv", name, output, weights, arithmetic, reuse=reuse)
 
     def linear(self, out: Dim, name: str = "linear", *, bias: bool = True, reuse: bool = False) -> "Tensor":
         """Map the last dimension, ``…×C`` → ``…×out``, by a matrix of C·out weights."""
         features = self.shape[-1]
         output = (*self.shape[:-1], out)
         mapped = elements(output)
-        return self._apply(
-            "linear",
-            name,
-            output,
-            weights=features * out + (out if bias else 0),
-            reuse=reuse,
-            mac=mapped * features,
-            **_if(bias, add=mapped),
-        )
+        weights, arithmetic = features * out, {"mac": mapped * features}
+        if bias:
+            weights, arithmetic["add"] = weights + out, mapped
+        return self._apply_weights("linear", name, output, weights, arithmetic, reuse=reuse)
 
     def batch_norm(self, name: str = "norm", *, affine: bool = True) -> "Tensor":
         """Batch norm in eval mode: statistics, scale and shift fold into one ``mul`` and one ``add`` an element."""
         size = elements(self.shape)
-        kind = "batch_norm" if affine else "batch_norm_plain"
-        return self._apply(kind, name, self.shape, weights=2 * self.c if affine else 0, mul=size, add=size)
+        if not affine:
+            return self._apply("batch_norm_plain", name, self.shape, mul=size, add=size)
+        return self._apply_weights("batch_norm", name, self.shape, 2 * self.c, {"mul": size, "add": size})
 
     def layer_norm(self, name: str = "norm", *, affine: bool = True) -> "Tensor":
         """Layer norm over the last dimension."""
-        kind = "layer_norm" if affine else "layer_norm_plain"
-        weights = 2 * self.shape[-1] if affine else 0
-        return self._normalise(kind, name, elements(self.shape[:-1]), weights)
+        return self._normalise("layer_norm", name, elements(self.shape[:-1]), 2 * self.shape[-1], affine=affine)
 
     def group_norm(self, groups: Dim, name: str = "norm", *, affine: bool = True) -> "Tensor":
         """Group norm: the channels in `groups` groups, each normalised with its positions."""
         self._divide(self.c, groups, "groups must divide the channels")
-        kind = "group_norm" if affine else "group_norm_plain"
-        return self._normalise(kind, name, self.n * groups, 2 * self.c if affine else 0)
+        return self._normalise("group_norm", name, self.n * groups, 2 * self.c, affine=affine)
 
-    def _normalise(self, kind: str, name: str, vectors: Dim, weights: Dim) -> "Tensor":
+    def _normalise(self, kind: str, name: str, vectors: Dim, weights: Dim, *, affine: bool) -> "Tensor":
         # A vector of k: mean (k-1 add, 1 div), centre (k add), variance (k mul, k-1 add, 1 div), its root with
         # epsilon (1 add, 1 sqrt), k div; then scale and shift.
         size = elements(self.shape)
-        affine = size if kind.endswith("_norm") else 0
-        return self._apply(
-            kind,
-            name,
-            self.shape,
-            weights=weights,
-            add=3 * size - vectors + affine,
-            mul=size + affine,
-            div=size + 2 * vectors,
-            sqrt=vectors,
-        )
+        plain = {"add": 3 * size - vectors, "mul": size, "div": size + 2 * vectors, "sqrt": vectors}
+        if not affine:
+            return self._apply(f"{kind}_plain", name, self.shape, **plain)
+        arithmetic = plain | {"add": plain["add"] + size, "mul": plain["mul"] + size}
+        return self._apply_weights(kind, name, self.shape, weights, arithmetic)
 
     def scale(self, name: str = "scale") -> "Tensor":
         """Multiply by one learned number."""
-        return self._apply("scale", name, self.shape, weights=1, mul=elements(self.shape))
+        return self._apply_weights("scale", name, self.shape, 1, {"mul": elements(self.shape)})
 
     # Products of activations.
 
@@ -360,8 +339,10 @@ class Tensor:
             raise CostModelError(f"upsampling takes N×C×H×W, not {self}")
         n, c, h, w = self.shape
         output = (n, c, h * factor, w * factor)
+        if mode == "nearest":
+            return self._apply("upsample_nearest", name, output)
         steps = 3 * elements(output)
-        return self._apply(f"upsample_{mode}", name, output, **_if(mode == "bilinear", mul=steps, add=2 * steps))
+        return self._apply("upsample_bilinear", name, output, mul=steps, add=2 * steps)
 
     def concat(self, *others: "Tensor", name: str = "concat") -> "Tensor":
         """Join along the channels."""
@@ -377,10 +358,3 @@ class Tensor:
         n, a, i = self.shape
         _, b, j = other.shape
         return self._apply("concat", name, (n, a + b, i, j), other)
-
-
-_WITH_WEIGHTS = frozenset({"conv", "linear", "batch_norm", "layer_norm", "group_norm", "scale"})
-
-
-def _if(condition: bool, **arithmetic: Dim) -> dict[str, Dim]:
-    return arithmetic if condition else {}

@@ -1,8 +1,8 @@
 """Which layers, options and shapes are held against the oracles: derived from the catalog, so that a new option is too.
 
-At the first map of `SMALL` a layer runs with every combination of its flags and choices, and there and at the first
-video with every two changes of any of its options, integers included; at the others with every single change; at each
-of `LARGE` with every single change of a flag or choice. What a layer refuses (an even kernel, heads that do not divide
+At the first map of `SMALL` a layer runs with every combination of its flags and choices, and with every two changes of
+any of its options, integers included; at the others with every single change; at each of `LARGE` with every single
+change of a flag or choice. What a layer refuses (an even kernel, heads that do not divide
 the channels) is no case of it.
 """
 
@@ -82,15 +82,16 @@ def _small(layer: Layer) -> Iterator[Case]:
             if _run(layer, base, shape, large=False) is None:
                 # Too few channels for the defaults: start from the least integers instead.
                 base = {name: 1 for name, option in layer.options.items() if _is_integer(option) and option.default}
-            changes = [*_pairs(layer)] if shape == shapes[0] else [*_singles(layer)]
-            if shape == SMALL[0][0]:
-                changes += _combinations(layer)
+            thorough = shape == SMALL[0][0]
+            changes = [*_singles(layer)]
+            if thorough:
+                changes += [*_pairs(layer), *_combinations(layer)]
             yield from _distinct(layer, shape, ({**base, **change} for change in changes), large=False)
 
 
 def _large(layer: Layer) -> Iterator[Case]:
     for shape in LARGE:
-        yield from _distinct(layer, shape, _singles(layer, integers=False), large=True)
+        yield from _distinct(layer, shape, _singles(layer, integers=()), large=True)
 
 
 def _distinct(layer: Layer, shape: tuple[int, ...], choices: Iterable[Options], *, large: bool) -> Iterator[Case]:
@@ -114,30 +115,26 @@ def _run(layer: Layer, options: Options, shape: tuple[int, ...], *, large: bool)
 
 def _combinations(layer: Layer) -> Iterator[Options]:
     """All values of flags and choices with each other."""
-    finite = {name: _values(option) for name, option in layer.options.items() if not _is_integer(option)}
+    finite = {name: _values(option, ()) for name, option in layer.options.items() if not _is_integer(option)}
     for values in itertools.product(*finite.values()):
         yield dict(zip(finite, values, strict=True))
 
 
 def _pairs(layer: Layer) -> Iterator[Options]:
-    """Every two changes of different options, each change, and none."""
-    yield from _singles(layer)
-    for one, other in itertools.combinations(_singles(layer), 2):
+    """Every two changes of different options, of an integer to two of its values only."""
+    for one, other in itertools.combinations(_singles(layer, integers=INTEGERS[1:3]), 2):
         yield {**one, **other}
 
 
-def _singles(layer: Layer, *, integers: bool = True) -> Iterator[Options]:
+def _singles(layer: Layer, *, integers: tuple[int, ...] = INTEGERS) -> Iterator[Options]:
     """Nothing, or one option with one of its values."""
     yield {}
     for name, option in layer.options.items():
-        if integers or not _is_integer(option):
-            yield from ({name: value} for value in _values(option))
+        yield from ({name: value} for value in _values(option, integers))
 
 
-def _values(option: Option) -> tuple[Any, ...]:
-    if _is_integer(option):
-        return INTEGERS
-    return option.choices or (False, True)
+def _values(option: Option, integers: tuple[int, ...]) -> tuple[Any, ...]:
+    return integers if _is_integer(option) else option.choices or (False, True)
 
 
 def _is_integer(option: Option) -> bool:

@@ -76,7 +76,8 @@ class Report(NamedTuple):
             "not_covered": list(self.not_covered),
         }
         rows = ",\n".join(
-            "    " + json.dumps({**comparison._asdict(), "equal": comparison.equal}) for comparison in self.comparisons
+            json.dumps({**comparison._asdict(), "equal": comparison.equal}, separators=(",", ":"))
+            for comparison in self.comparisons
         )
         return f'{json.dumps(head, indent=2)[:-2]},\n  "comparisons": [\n{rows}\n  ]\n}}'
 

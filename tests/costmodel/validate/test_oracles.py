@@ -84,7 +84,7 @@ def test_tables_are_complete() -> None:
 def test_an_unknown_operation_is_an_error(name: str) -> None:
     """An operation without an entry is refused, not left out."""
     unknown = Ledger()
-    unknown.rows.append(Row("fft", "fft", (), (1,), params=0, read=0, written=1, arithmetic={"mac": 7}))
+    unknown.rows.append(Row("fft", "fft", (), (1,), params=0, weights=0, arithmetic={"mac": 7}))
     with pytest.raises(CostModelError, match=f"the table of {name} says nothing about the operation 'fft'"):
         ORACLES[name].ours(unknown)
 

@@ -1,0 +1,179 @@
+"""How fast the tool is, measured in one run. Exits 1 if a limit of the project is missed.
+
+- a command as a whole process, as a multiple of importing what it is written with (Typer and Rich)
+- one cost in process: a layer's ledger at a shape, and its totals in every metric
+- fvcore's count of a torch module of the same layer at the same shape, as a multiple of that, and of the same totals by
+  the Python form of their formulas, derived once as for many shapes, which is what the limit is for
+
+Everything takes turns, so that a busy machine slows all sides alike; each figure is the least, the median and the most
+of all turns. The limit of a ratio holds its median; that of a time holds its least, since a time has no other side
+that a busy machine would slow too. Needs the `validate` extra.
+
+    python benchmarks/run.py [--turns N] [--json]
+"""
+
+import argparse
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+import sysconfig
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+
+from costmodel import LAYERS, METRICS, Layer, totals
+from costmodel.symbolic import derive
+from costmodel.validate.references import REFERENCES
+
+SHAPE = (1, 512, 28, 28)
+COSTMODEL = str(Path(sysconfig.get_path("scripts"), "costmodel"))
+COMPLETION = {"_COSTMODEL_COMPLETE": "complete_bash", "COMP_WORDS": "costmodel cost cb", "COMP_CWORD": "2"}
+
+PROCESS_LIMIT = 1.5
+COST_LIMIT = 150.0
+FVCORE_LIMIT = 1000.0
+
+
+class Figure(NamedTuple):
+    """What was measured, over all turns, and its limit, if it has one."""
+
+    what: str
+    unit: str
+    least: float
+    median: float
+    most: float
+    at_most: float | None
+    at_least: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the median of a ratio, or the least of times, is within the limit."""
+        decisive = self.median if self.unit == "×" else self.least
+        return (self.at_least or 0) <= decisive <= (self.at_most or math.inf)
+
+    def __str__(self) -> str:
+        values = "".join(f"{value:>12,.2f}" for value in (self.least, self.median, self.most))
+        bound = f"≤ {self.at_most:,g}" if self.at_most else f"≥ {self.at_least:,g}" if self.at_least else ""
+        verdict = "" if not bound else "holds" if self.holds else "MISSED"
+        return f"{self.what:42}{values} {self.unit:3} {bound:8} {verdict}".rstrip()
+
+
+def figure(
+    what: str, unit: str, measured: list[float], *, at_most: float | None = None, at_least: float | None = None
+) -> Figure:
+    """A figure of all turns."""
+    return Figure(what, unit, min(measured), median(measured), max(measured), at_most, at_least)
+
+
+def process(*arguments: str, **environment: str) -> Callable[[], object]:
+    """Run Python with these arguments."""
+
+    def run() -> object:
+        return subprocess.run(
+            [sys.executable, *arguments], env=os.environ | environment, check=True, stdout=subprocess.DEVNULL
+        )
+
+    return run
+
+
+def processes(turns: int) -> list[Figure]:
+    """Whole processes, as multiples of importing Typer and Rich."""
+    base = process("-c", "import typer, rich.table")
+    commands = {
+        "costmodel cost cbam --shape 1x256x56x56": process(COSTMODEL, "cost", "cbam", "--shape", "1x256x56x56"),
+        "costmodel --help": process(COSTMODEL, "--help"),
+        "completion of 'costmodel cost cb'": process(COSTMODEL, **COMPLETION),
+    }
+    ratios: dict[str, list[float]] = {what: [] for what in commands}
+    for run in (base, *commands.values()):  # once before the first turn, so that none pays for compiling
+        run()
+    for _ in range(turns):
+        unit = seconds(base, 1)
+        for what, run in commands.items():
+            ratios[what].append(seconds(run, 1) / unit)
+    return [figure(what, "×", measured, at_most=PROCESS_LIMIT) for what, measured in ratios.items()]
+
+
+def by_formula(layer: Layer) -> Callable[[], object]:
+    """All totals of `layer` at `SHAPE` by functions derived once."""
+    derivation = derive(layer, {})
+    ledger = layer.run(SHAPE, {})
+    letters = {option.symbol: ledger.chosen.get(name, option.default) for name, option in layer.options.items()}
+    values = dict(zip("NCHW", SHAPE, strict=True)) | letters
+    arguments = [values[letter] for letter in derivation.symbols]
+    functions = {metric: derivation.function(metric) for metric in METRICS}
+    assert {metric: function(*arguments) for metric, function in functions.items()} == totals(ledger)
+    return lambda: {metric: function(*arguments) for metric, function in functions.items()}
+
+
+def costs(turns: int) -> list[Figure]:
+    """One cost of every layer in process, and how many of them fvcore's count takes."""
+    logging.disable(logging.WARNING)  # fvcore's, of what it does not count
+    torch.set_num_threads(1)  # idle threads of one count would spin during the next
+    x = torch.zeros(SHAPE)
+
+    def by_ledger(layer: Layer) -> Callable[[], object]:
+        return lambda: totals(layer.run(SHAPE, {}))
+
+    def by_fvcore(layer: Layer) -> Callable[[], object]:
+        module = REFERENCES[layer.name](SHAPE[1]).eval()
+        return lambda: FlopCountAnalysis(module, (x,)).total()
+
+    ways = {name: (by_ledger(layer), by_formula(layer), by_fvcore(layer)) for name, layer in LAYERS.items()}
+    for _, _, trace in ways.values():
+        trace()
+    turn: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
+    for _ in range(turns):
+        for name, (run, formula, trace) in ways.items():
+            turn[name].append((seconds(run, 100), seconds(formula, 100), seconds(trace, 1)))
+    return [
+        *(
+            figure(f"{name}, one cost", "µs", [own * 1e6 for own, _, _ in times], at_most=COST_LIMIT)
+            for name, times in turn.items()
+        ),
+        *(
+            figure(f"{name}, fvcore / one cost", "×", [trace / own for own, _, trace in times])
+            for name, times in turn.items()
+        ),
+        *(
+            figure(
+                f"{name}, fvcore / derived function",
+                "×",
+                [trace / own for _, own, trace in times],
+                at_least=FVCORE_LIMIT,
+            )
+            for name, times in turn.items()
+        ),
+    ]
+
+
+def seconds(run: Callable[[], object], times: int) -> float:
+    """How long one run takes, of so many in a row."""
+    return timeit.timeit(run, number=times) / times
+
+
+def main() -> int:
+    """Measure, print, and say whether every limit holds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=7, help="how often each thing is measured")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    figures = processes(options.turns) + costs(options.turns)
+    if options.json:
+        print(json.dumps([{**measured._asdict(), "holds": measured.holds} for measured in figures], indent=2))
+    else:
+        print(f"{'':42}{'least':>12}{'median':>12}{'most':>12}     limit")
+        print(*figures, sep="\n")
+    return 0 if all(measured.holds for measured in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

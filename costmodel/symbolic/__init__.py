@@ -1,0 +1,32 @@
+"""From ledger to formula: a layer run on symbols. The only door to SymPy.
+
+A layer divides widths and sizes with ``//``, as real modules do, so a run on symbols counts exactly, with
+floors, whatever the sizes. The closed form that a person recognises is its *divisible* reading: every ``⌊a/b⌋``
+becomes ``a/b``, and the condition that b divides a is kept beside it.
+"""
+
+from costmodel.symbolic.derivation import SIZES, Derivation, derive
+from costmodel.symbolic.formula import Formula
+from costmodel.symbolic.notation import (
+    Term,
+    expression_latex,
+    expression_python,
+    expression_text,
+    parse,
+    symbol,
+    terms,
+)
+
+__all__ = [
+    "SIZES",
+    "Derivation",
+    "Formula",
+    "Term",
+    "derive",
+    "expression_latex",
+    "expression_python",
+    "expression_text",
+    "parse",
+    "symbol",
+    "terms",
+]

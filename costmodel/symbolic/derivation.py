@@ -1,0 +1,107 @@
+"""A layer run on symbols."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sympy
+
+from costmodel import conventions, dimension
+from costmodel.catalog import Layer
+from costmodel.dimension import Dim
+from costmodel.ledger import Ledger, Row
+from costmodel.symbolic.formula import Formula
+from costmodel.symbolic.notation import Counted, parse, symbol, terms
+
+SIZES = {"N": "batch size", "C": "input channels", "T": "frames", "H": "height", "W": "width"}
+
+
+def _lift(function: Callable[..., int], dims: Sequence[Dim], static: dict[str, Any]) -> sympy.Expr:
+    if function.__name__ == "minimum":
+        return sympy.Min(*dims)
+    if function.__name__ == "square_root":
+        return sympy.floor(sympy.sqrt(*dims))
+    return _named(function, tuple(static.items()))(*dims)
+
+
+@functools.cache
+def _named(function: Callable[..., int], static: tuple[tuple[str, Any], ...]) -> Any:
+    """`function` as a named SymPy function that evaluates once all its arguments are integers; always the same one."""
+
+    def evaluate(_cls: Any, *args: sympy.Expr) -> sympy.Integer | None:
+        if all(arg.is_Integer for arg in args):
+            return sympy.Integer(function(*map(int, args), **dict(static)))
+        return None
+
+    members = {"eval": classmethod(evaluate), "is_integer": True, "__doc__": function.__doc__}
+    return type(function.__name__, (Counted,), members | {"counts": staticmethod(function), "static": dict(static)})
+
+
+dimension.lifts[sympy.Basic] = _lift
+
+
+class Derivation(NamedTuple):
+    """A layer's ledger over symbols."""
+
+    layer: Layer
+    options: Mapping[str, Any]
+    """Every option; those left open are symbols."""
+    symbols: Mapping[str, str]
+    """Each symbol and what it stands for."""
+    ledger: Ledger
+
+    def formula(self, metric: str) -> Formula:
+        """The whole layer in one of `conventions.METRICS`."""
+        return Formula.of(metric, conventions.total(self.ledger, metric), self.ledger)
+
+    def function(self, metric: str) -> Callable[..., int]:
+        """A plain function of the `symbols`, as ints and in their order, that is exact and takes about a microsecond.
+
+        For the same layer at many sizes: deriving it takes SymPy and some milliseconds, once.
+        """
+        formula = self.formula(metric)
+        scope = {"min": min, **{type(call).__name__: call.counts for call in formula.calls()}, "__builtins__": {}}
+        # Its text is written by this package from a layer's own operations: nothing a user typed is in it but numbers.
+        function: Callable[..., int] = eval(f"lambda {', '.join(self.symbols)}: {formula.python()}", scope)  # noqa: S307
+        return function
+
+    def of_rows(self, names: Sequence[str], metric: str) -> Formula:
+        """The rows called `names` together."""
+        rows: list[Row] = [row for row in self.ledger.rows if row.name in names]
+        return Formula.of(metric, sum(conventions.of_row(row, metric) for row in rows), self.ledger)
+
+    def headline_is_term(self) -> bool:
+        """Whether the layer's headline is, under its condition, a sum of terms of these formulas.
+
+        It can fail to be with options that are not the source's, or that contradict the condition.
+        """
+        headline = self.layer.headline
+        if headline is None:
+            return False
+        fixed = {
+            option.symbol: self.options[name]
+            for name, option in self.layer.options.items()
+            if option.symbol and isinstance(self.options[name], int)
+        }
+        if any(fixed.get(letter, value) != value for letter, value in headline.when.items()):
+            return False
+        values = {symbol(letter): value for letter, value in (fixed | dict(headline.when)).items()}
+        ours = terms(self.of_rows(headline.rows, headline.metric).expression.subs(values))
+        return all(term in ours for term in terms(parse(headline.expression).subs(values)))
+
+
+def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> Derivation:
+    """Run `layer` on symbols: sizes always, and those options that are open and not among `options`.
+
+    An option given as its own letter is left open too.
+    """
+    opened = {
+        name: option.symbol
+        for name, option in layer.options.items()
+        if option.symbol and (options.get(name) == option.symbol or (option.open and name not in options))
+    }
+    sizes = [name for name in SIZES if video or name != "T"]
+    given = {**options, **{name: symbol(letter) for name, letter in opened.items()}}
+    ledger = layer.run([symbol(name) for name in sizes], given)
+    meanings = {name: SIZES[name] for name in sizes} | {letter: name for name, letter in opened.items()}
+    return Derivation(layer, layer.resolve(given) | ledger.chosen, meanings, ledger)

@@ -1,0 +1,199 @@
+"""How formulas are written and read: as text, LaTeX and Python, term by term, and back from text."""
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import sympy
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from costmodel.dimension import CostModelError
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """The positive integer called `name`."""
+    return sympy.Symbol(name, integer=True, positive=True)
+
+
+class Counted(sympy.Function):  # type: ignore[misc]
+    """A function that has no closed form: it counts."""
+
+    counts: Callable[..., int]
+    static: dict[str, Any]
+
+    def _latex(self, printer: Any) -> str:
+        name = type(self).__name__.replace("_", r"\_")
+        return rf"\operatorname{{{name}}}\left({', '.join(map(printer.doprint, self.args))}\right)"
+
+
+class Term(NamedTuple):
+    """One summand of a formula: a rational number times powers of symbols, or of floors of them."""
+
+    coefficient: sympy.Rational
+    powers: tuple[tuple[sympy.Expr, sympy.Expr], ...]
+    """Bases and exponents, sizes first."""
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The term for SymPy."""
+        return sympy.Mul(self.coefficient, *[base**exponent for base, exponent in self.powers])
+
+    def text(self) -> str:
+        """The term as a person writes it."""
+        return _term_text(self)
+
+    def order(self) -> tuple[sympy.Expr, ...]:
+        """Greatest growth first: by degree in the positions, then in the channels, then in the batch."""
+        degrees = {str(base): exponent for base, exponent in self.powers}
+        spatial = sum(degrees.get(name, 0) for name in "THW")
+        return (-spatial, -degrees.get("C", 0), -degrees.get("N", 0), len(self.powers), str(self.powers))
+
+
+def terms(expression: sympy.Expr) -> list[Term]:
+    """The summands of `expression`, greatest growth first."""
+    found = []
+    for summand in sympy.Add.make_args(sympy.expand(expression)):
+        coefficient, factors = summand.as_coeff_mul()
+        powers = sorted((factor.as_base_exp() for factor in factors), key=lambda power: _rank(power[0]))
+        found.append(Term(coefficient, tuple(powers)))
+    return sorted(found, key=Term.order)
+
+
+def _rank(base: sympy.Expr) -> tuple[int, str]:
+    """Where a factor stands in its product: batch, channels, options and floors, positions."""
+    name = str(base)
+    return ({"N": 0, "C": 1, "T": 3, "H": 4, "W": 5}.get(name, 2), name)
+
+
+def _ordered(expression: sympy.Expr) -> sympy.Expr:
+    return sympy.Add(*[term.expression for term in terms(expression)], evaluate=False)
+
+
+# Writing.
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def expression_text(expression: sympy.Expr) -> str:
+    """Any expression as a person writes it."""
+    return _join([term.text() for term in terms(expression)])
+
+
+def _join(printed: Sequence[str]) -> str:
+    return " + ".join(printed).replace("+ -", "- ").replace("-  ", "- ")
+
+
+def _term_text(term: Term) -> str:
+    above: list[str] = []
+    below: list[str] = []
+    powers = dict(term.powers)
+    square = [symbol(name) for name in "THW" if powers.get(symbol(name)) not in (None, 1)]
+    if len({powers[base] for base in square}) == 1 and len(square) > 1:
+        # H²·W² as (H·W)²: positions attend to positions.
+        positions = sympy.Symbol("·".join(map(str, square)))
+        powers = {positions if base == square[0] else base: e for base, e in powers.items() if base not in square[1:]}
+    for base, exponent in powers.items():
+        (below if exponent.could_extract_minus_sign() else above).append(_power_text(base, abs(exponent)))
+    if term.coefficient.q != 1:
+        below.insert(0, str(term.coefficient.q))
+    if abs(term.coefficient.p) != 1 or not above:
+        above.insert(0, str(abs(term.coefficient.p)))
+    sign = "-" if term.coefficient < 0 else ""
+    denominator = f"/({'·'.join(below)})" if len(below) > 1 else f"/{below[0]}" if below else ""
+    return sign + "·".join(above) + denominator
+
+
+def _power_text(base: sympy.Expr, exponent: sympy.Expr) -> str:
+    text = _base_text(base)
+    if exponent == 1:
+        return text
+    if "·" in text or base.is_Add:
+        text = f"({text})"
+    return text + (str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^({exponent})")
+
+
+def _base_text(base: sympy.Expr) -> str:
+    if isinstance(base, sympy.floor):
+        return f"⌊{_ratio_text(base.args[0])}⌋"
+    if isinstance(base, sympy.ceiling):
+        return f"⌈{_ratio_text(base.args[0])}⌉"
+    if base.is_Add:
+        return f"({expression_text(base)})"
+    if isinstance(base, (sympy.Min, sympy.Function)):
+        name = "min" if isinstance(base, sympy.Min) else type(base).__name__
+        return f"{name}({', '.join(map(expression_text, base.args))})"
+    return str(base)
+
+
+def _ratio_text(ratio: sympy.Expr) -> str:
+    numerator, denominator = ratio.as_numer_denom()
+    if numerator.is_Add and denominator != 1:
+        return f"({expression_text(numerator)})/{expression_text(denominator)}"
+    return expression_text(ratio)
+
+
+class _Python(StrPrinter):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__({"order": "none"})
+
+    def _quotient(self, ratio: sympy.Expr, sign: str = "") -> str:
+        numerator, denominator = ratio.as_numer_denom()
+        above = self.parenthesize(numerator, PRECEDENCE["Mul"])
+        return f"({sign}{above}//{self.parenthesize(denominator, PRECEDENCE['Pow'])})"
+
+    def _print_floor(self, expression: sympy.floor) -> str:
+        return self._quotient(expression.args[0])
+
+    def _print_ceiling(self, expression: sympy.ceiling) -> str:
+        return f"(-{self._quotient(expression.args[0], '-')})"
+
+    def _print_Function(self, call: Counted) -> str:
+        static = [f"{name}={value!r}" for name, value in call.static.items()]
+        return f"{type(call).__name__}({', '.join([*map(self._print, call.args), *static])})"
+
+    def _print_Min(self, expression: sympy.Min) -> str:
+        return f"min({', '.join(map(self._print, expression.args))})"
+
+
+def expression_latex(expression: sympy.Expr) -> str:
+    """Any expression as LaTeX."""
+    return _join([sympy.latex(term.expression) for term in terms(expression)])
+
+
+def expression_python(expression: sympy.Expr) -> str:
+    """An integer-valued expression as Python over ints: one division at the end, and floors, as ``//``."""
+    numerator, denominator = sympy.together(expression).as_numer_denom()
+    printed = _Python().doprint(_ordered(sympy.expand(numerator)))
+    below = _Python().parenthesize(denominator, PRECEDENCE["Pow"])
+    return printed if denominator == 1 else f"({printed})//{below}"
+
+
+# Reading.
+
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: sympy.sympify(a) / b,
+    ast.Pow: lambda a, b: a**b,
+}
+
+
+def parse(text: str) -> sympy.Expr:
+    """The expression that `text` spells with integers, names, ``+ - * / **`` and brackets; nothing is run."""
+
+    def build(node: ast.expr) -> Any:
+        match node:
+            case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](build(left), build(right))
+            case ast.Constant(value) if type(value) is int:
+                return sympy.Integer(value)
+            case ast.Name(name):
+                return symbol(name)
+        raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")
+
+    try:
+        return build(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        raise CostModelError(f"{text!r} is not an expression") from None

@@ -1,0 +1,312 @@
+"""What the documentation takes from the product each time it is built, so that it cannot go stale.
+
+- a page for every layer of the catalog, written to ``layers/`` before the sources are read
+- ``{run}``: a command and what it prints
+- ``{conventions}``, ``{evidence}``, ``{commands}``, ``{docstring}``: what the code and the reports say
+- formulas as MathML, which a browser shows without a script from elsewhere
+"""
+
+import inspect
+import json
+import os
+import re
+import shlex
+import subprocess
+import sysconfig
+import textwrap
+from collections import Counter
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import sympy
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+from typer.main import get_command
+
+import costmodel.layers  # noqa: F401 (registers the layers of the survey)
+from costmodel import CONVENTIONS, LAYERS, METRICS, Layer
+from costmodel.catalog import spoken
+from costmodel.conventions import of_row, totals
+from costmodel.symbolic import Formula, derive
+from costmodel_cli.main import app
+
+SHAPE = (1, 512, 28, 28)
+TOTALS = {"params": "parameters", "macs": "MACs", "fvcore": "fvcore", "arithmetic": "arithmetic"}
+
+
+# Markdown.
+
+
+def table(headers: Iterable[str], rows: Iterable[Iterable[object]], numbers: int = 0) -> str:
+    """A Markdown table whose last `numbers` columns are right-aligned."""
+    headers = list(headers)
+    rules = ["---"] * (len(headers) - numbers) + ["---:"] * numbers
+    cells = [headers, rules, *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def by(sizes: Iterable[object]) -> str:
+    """``1×512×28×28``."""
+    return "×".join(map(str, sizes))
+
+
+def mathematics(formula: Formula) -> str:
+    """A formula as one piece of mathematics a term, between which a line can break."""
+    text = ""
+    for term in formula.terms():
+        above, below = [abs(term.coefficient.p)], [term.coefficient.q]
+        for base, exponent in term.powers:
+            (below if exponent.could_extract_minus_sign() else above).append(base ** abs(exponent))
+        latex = product(above) if below == [1] else rf"\frac{{{product(above)}}}{{{product(below)}}}"
+        sign = "−" if term.coefficient < 0 else "+" if text else ""
+        text += f" {sign} {{math}}`{latex}`"
+    return text.strip()
+
+
+def product(factors: list[Any]) -> str:
+    """Factors in the order given, as LaTeX."""
+    return " ".join(sympy.latex(factor) for factor in factors if factor != 1) or "1"
+
+
+def letter(name: str) -> str:
+    """A symbol as mathematics."""
+    return f"{{math}}`{sympy.latex(sympy.Symbol(name))}`"
+
+
+def in_text(formula: Formula) -> str:
+    """A formula in text, with line breaks before its signs only."""
+    unbroken = re.sub(r" ([+-]) ", " \\1\xa0", f"{formula.metric:10}\xa0=\xa0{formula.text()}")
+    return textwrap.fill(unbroken, 76, subsequent_indent=" " * 13).replace("\xa0", " ")
+
+
+def linked(source: str) -> str:
+    """A source with its arXiv numbers as links."""
+    return re.sub(r"arXiv:(\d+\.\d+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", source)
+
+
+def layer_page(layer: Layer) -> str:
+    """The page of one layer, as Markdown."""
+    derivation = derive(layer, {})
+    formulas = [derivation.formula(metric) for metric in METRICS]
+    conditions = dict.fromkeys(condition for of in formulas for condition in of.conditions_text())
+    functions = {name: meaning for of in formulas for name, meaning in of.functions().items()}
+    ledger = layer.run(SHAPE, {})
+    shape = "x".join(map(str, SHAPE))
+
+    parts = [f"# `{layer.name}`", inspect.getdoc(layer.program) or "", f"Source: {linked(layer.source)}."]
+    parts += ["It takes 2-D and video input." if layer.video else "It takes 2-D input."]
+    if layer.options:
+        options = (
+            (f"`{spoken(o.name)}`", o.accepts, f"`{_value(o.default)}`", letter(o.symbol) if o.symbol else "")
+            for o in layer.options.values()
+        )
+        parts += ["## Options", table(("option", "takes", "default", "in formulas"), options)]
+
+    parts += ["## Formula"]
+    parts += [", ".join(f"{letter(name)} {meaning}" for name, meaning in derivation.symbols.items()) + "."]
+    parts += [table(("", "in closed form"), ((of.metric, mathematics(of)) for of in formulas))]
+    parts += ["```text\n" + "\n".join(map(in_text, formulas)) + "\n```"]
+    if conditions:
+        exact = f"`costmodel formula {layer.name} --as python` counts exactly wherever the layer is defined."
+        parts += [f"These hold if {' and '.join(conditions)}. {exact}"]
+    parts += [f"`{name}`: {meaning}." for name, meaning in functions.items()]
+    if layer.headline:
+        when = " and ".join(f"{name} = {value}" for name, value in layer.headline.when.items())
+        of_rows = ", ".join(f"`{name}`" for name in layer.headline.rows)
+        parts += [
+            f"Its headline is `{layer.headline.expression}` ({layer.headline.source}), which is among the terms of "
+            f"what {of_rows} cost in {layer.headline.metric}" + (f", if {when}." if when else ".")
+        ]
+
+    parts += [f"## Operations at {by(SHAPE)}"]
+    rows = [
+        (f"`{row.name}`", row.kind, by(row.output), *(f"{of_row(row, metric):,}" for metric in TOTALS))
+        for row in ledger.rows
+    ]
+    whole = totals(ledger)
+    rows.append(("**total**", "", "", *(f"**{whole[metric]:,}**" for metric in TOTALS)))
+    parts += [table(("operation", "kind", "output", *TOTALS.values()), rows, numbers=len(TOTALS))]
+    parts += [f"As `costmodel cost {layer.name} --shape {shape}` counts them, with every option at its default."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _value(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else "auto" if default is None else str(default)
+
+
+def write_layer_pages(sphinx: Sphinx) -> None:
+    """Write a page for every layer, and remove those of layers that are gone."""
+    folder = Path(sphinx.srcdir, "layers")
+    folder.mkdir(exist_ok=True)
+    pages = {f"{name}.md": layer_page(layer) for name, layer in LAYERS.items()}
+    for old in folder.iterdir():
+        if old.name not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+# Directives.
+
+
+class Markdown(SphinxDirective):
+    """A directive that stands for Markdown made at build time."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def markdown(self) -> str:
+        """The text that this directive stands for."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the text where the directive stands."""
+        return self.parse_text_to_nodes(self.markdown(), allow_section_headings=True)
+
+
+def console(command: str) -> str:
+    """A command line of `costmodel` and what it prints on a terminal of 80 columns."""
+    program, *arguments = shlex.split(command)
+    result = subprocess.run(
+        [Path(sysconfig.get_path("scripts"), program), *arguments],
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise RuntimeError(f"{command}: exit {result.returncode}: {result.stderr}")
+    return f"```console\n$ {command}\n{result.stdout.rstrip()}\n```"
+
+
+class Run(Markdown):
+    """``{run} costmodel …``: the command line and what it prints."""
+
+    def markdown(self) -> str:
+        """A console block."""
+        return console(self.arguments[0])
+
+
+class Commands(Markdown):
+    """Every command of the command line with its own help."""
+
+    def markdown(self) -> str:
+        """A section a command."""
+        programs = ["costmodel", *(f"costmodel {name}" for name in vars(get_command(app))["commands"])]
+        return "\n\n".join(f"## `{program}`\n\n{console(f'{program} --help')}" for program in programs)
+
+
+class Conventions(Markdown):
+    """The readings of a ledger."""
+
+    def markdown(self) -> str:
+        """What each counts, and its weights."""
+        readings = table(
+            ("convention", "counts", "equals"), ((f"`{c.name}`", c.counts, c.equals) for c in CONVENTIONS.values())
+        )
+        weighing = [c for c in CONVENTIONS.values() if c.arithmetic is not None]
+        kinds = dict.fromkeys(kind for c in weighing for kind in c.arithmetic or ())
+        weights = table(
+            ("one", *(f"`{c.name}`" for c in weighing)),
+            ((f"`{kind}`", *((c.arithmetic or {})[kind] for c in weighing)) for kind in kinds),
+            numbers=len(weighing),
+        )
+        parts = ["## What each one counts", readings, "## Weights of each kind of arithmetic", weights]
+        for convention in CONVENTIONS.values():
+            if convention.operations is not None:
+                rows = ((f"`{kind}`", _weights(weights)) for kind, weights in convention.operations.items())
+                parts += [f"## What `{convention.name}` counts of each operation", table(("operation", "counts"), rows)]
+        return "\n\n".join(parts)
+
+
+def _weights(weights: Any) -> str:
+    per = {"input": "element of the input", "output": "element of the output"}
+    return ", ".join(f"{weight} per {per.get(quantity, quantity)}" for quantity, weight in weights.items()) or "nothing"
+
+
+class Docstring(Markdown):
+    """``{docstring} module``: the docstring of a module of the library."""
+
+    def markdown(self) -> str:
+        """The docstring, which is Markdown enough."""
+        return inspect.getdoc(import_module(self.arguments[0])) or ""
+
+
+class Evidence(Markdown):
+    """The reports of ``costmodel validate --report`` that lie in ``evidence/``."""
+
+    def markdown(self) -> str:
+        """A section a report."""
+        folder = Path(self.env.srcdir, "evidence")
+        reports = sorted(folder.glob("*.json"))
+        for report in reports:
+            self.env.note_dependency(str(report))
+        if not reports:
+            return "No report lies in `docs/evidence/` yet: `costmodel validate --report FILE` writes one."
+        return "\n\n".join(evidence_section(report) for report in reports)
+
+
+def evidence_section(path: Path) -> str:
+    """One report, by layer and oracle."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    comparisons = report["comparisons"]
+    oracles = sorted({comparison["oracle"] for comparison in comparisons})
+    made = Counter((comparison["layer"], comparison["oracle"]) for comparison in comparisons)
+    equal = Counter((comparison["layer"], comparison["oracle"]) for comparison in comparisons if comparison["equal"])
+    layers = sorted({comparison["layer"] for comparison in comparisons})
+    rows = (
+        (f"`{layer}`", *(f"{equal[layer, oracle]:,} of {made[layer, oracle]:,}" for oracle in oracles))
+        for layer in layers
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    device = report["device"]
+    parts = [
+        f"## {path.stem}",
+        f"{report['passed']:,} comparisons equal, {report['failed']:,} not; {report['date']}, on {device['name']} "
+        f"({device['type']}); {versions}.",
+        table(("layer", *oracles), rows, numbers=len(oracles)),
+        "\n".join(f"- **{oracle}** counts {counts}" for oracle, counts in report["oracles"].items()),
+    ]
+    if report["not_covered"]:
+        parts += ["Not covered by any comparison:", "\n".join(f"- {item}" for item in report["not_covered"])]
+    return "\n\n".join(parts)
+
+
+# The library reference.
+
+
+def skip_bare_field(sphinx: Sphinx, what: str, name: str, member: object, skip: bool, options: object) -> bool | None:  # noqa: ARG001
+    """Leave out the fields of which only Python says something; the signature has their names and types."""
+    return True if str(getattr(member, "__doc__", "")).startswith("Alias for field number") else None
+
+
+# Mathematics.
+
+
+def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
+    """Write mathematics within a line."""
+    self.body.append(tex2mathml(node.astext(), as_block=False))
+    raise nodes.SkipNode
+
+
+def visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
+    """Write mathematics on a line of its own."""
+    self.body.append(tex2mathml(node.astext(), as_block=True))
+    raise nodes.SkipNode
+
+
+def setup(sphinx: Sphinx) -> dict[str, bool]:
+    """Register all of it."""
+    sphinx.setup_extension("sphinx.ext.autodoc")
+    sphinx.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
+    sphinx.connect("builder-inited", write_layer_pages)
+    sphinx.connect("autodoc-skip-member", skip_bare_field)
+    directives = {"run": Run, "commands": Commands, "conventions": Conventions, "docstring": Docstring}
+    for name, directive in (directives | {"evidence": Evidence}).items():
+        sphinx.add_directive(name, directive)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,59 @@
+"""What must answer at once imports nothing that takes long to import."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+COSTMODEL = Path(sysconfig.get_path("scripts"), "costmodel")
+HEAVY = {"fvcore", "matplotlib", "numpy", "sympy", "torch"}
+
+
+def imported(*arguments: str, **environment: str) -> set[str]:
+    """The packages that `costmodel` with these arguments imports, as a process of its own."""
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", COSTMODEL, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+    lines = [line for line in result.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["cost", "--help"],
+        ["list"],
+        ["cost", "cbam", "--shape", "1x256x56x56"],
+        ["cost", "sparse-attention", "--shape", "1x256x56x56", "--json"],
+        ["compare", "se", "cbam", "non-local", "danet-pam", "danet-cam", "--shape", "1x512x28x28"],
+    ],
+    ids=" ".join,
+)
+def test_answers_without_heavy_imports(arguments: list[str]) -> None:
+    """Help, the list and costs at a shape need nothing but the command's own dependencies."""
+    packages = imported(*arguments)
+    assert "costmodel_cli" in packages
+    assert packages & HEAVY == set()
+
+
+def test_completion_without_heavy_imports() -> None:
+    """The shell completes a layer's name without a heavy import."""
+    packages = imported(_COSTMODEL_COMPLETE="complete_bash", COMP_WORDS="costmodel cost cb", COMP_CWORD="2")
+    assert "costmodel_cli" in packages
+    assert packages & HEAVY == set()
+
+
+def test_heavy_import_is_noticed() -> None:
+    """A formula does import SymPy, which the look at the imports shows."""
+    assert imported("formula", "se") & HEAVY == {"sympy"}
