@@ -1,8 +1,5 @@
 """The command line: commands, their options, and what becomes of errors."""
 
-import contextlib
-import io
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
@@ -14,6 +11,7 @@ from costmodel.catalog import LAYERS, spoken
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
 from costmodel_cli.exit_codes import Exit, Unchecked
+from costmodel_cli.page import printed_at_once
 from costmodel_cli.reading import DEVICES, FORMS
 
 
@@ -209,38 +207,19 @@ def validate(
     raise typer.Exit(command.run(layers or [], device, report, as_json=as_json))
 
 
-class _Page(io.StringIO):
-    """What a command prints, kept until it is complete; it looks like the stdout that it will be written to."""
-
-    def __init__(self, stdout: Any) -> None:
-        super().__init__()
-        self._stdout = stdout
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return getattr(self._stdout, "encoding", None) or "utf-8"
-
-    def isatty(self) -> bool:
-        return bool(self._stdout and self._stdout.isatty())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     # Counts of legal sizes can have more digits than Python prints by default.
     sys.set_int_max_str_digits(0)
-    stdout = sys.stdout
-    page = _Page(stdout)
     try:
-        with contextlib.redirect_stdout(page):
-            status = _status(arguments)
-        _write(page.getvalue(), stdout)
+        with printed_at_once():
+            return _status(arguments)
     except Unchecked as error:
         return _refuse(str(error), Exit.UNCHECKED)
     except CostModelError as error:
         return _refuse(str(error), Exit.BAD_INPUT)
     except KeyboardInterrupt:
         return _refuse("interrupted; nothing was written", 130)
-    return status
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -253,29 +232,6 @@ def _status(arguments: Sequence[str] | None) -> int:
         if isinstance(error, CostModelError) or not hasattr(error, "format_message"):
             raise
         raise CostModelError(error.format_message()) from None
-
-
-_PLAIN = str.maketrans(
-    {"×": "x", "·": "*", "²": "^2", "³": "^3", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "≤": "<="}
-)
-
-
-def _write(text: str, stdout: Any) -> None:
-    """Write `text` at once. A reader that has gone away has read enough; nothing else that fails is silent."""
-    if stdout is None:
-        raise CostModelError("the output cannot be written: there is no standard output")
-    try:
-        try:
-            stdout.write(text)
-        except UnicodeEncodeError:
-            stdout.write(text.translate(_PLAIN).encode(stdout.encoding, "replace").decode(stdout.encoding))
-        stdout.flush()
-    except BrokenPipeError:
-        # So that the interpreter's own flush at exit meets no closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        raise CostModelError(f"the output cannot be written: {error.strerror or error}") from None
 
 
 def _refuse(sentence: str, status: int) -> int:

@@ -158,7 +158,7 @@ def _require(*modules: str) -> None:
             raise Unavailable(f"validate needs {module}, which is installed but cannot be imported: {error}") from None
     if missing:
         names = f"{' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
-        raise Unavailable(f"validate needs {names}: pip install 'attention-costmodel[validate]'")
+        raise Unavailable(f"validate needs {names}: pip install {' '.join(missing)}")
 
 
 def _device(wanted: str) -> tuple[str, dict[str, str]]:

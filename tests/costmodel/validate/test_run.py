@@ -175,20 +175,22 @@ def test_a_full_gpu_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "absent, named",
+    "absent, named, installed",
     [
-        (["torch"], "torch, which is"),
-        (["fvcore"], "fvcore, which is"),
-        (["torch", "fvcore"], "torch and fvcore, which are"),
+        (["torch"], "torch, which is", "torch"),
+        (["fvcore"], "fvcore, which is", "fvcore"),
+        (["torch", "fvcore"], "torch and fvcore, which are", "torch fvcore"),
     ],
 )
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, absent: list[str], named: str) -> None:
+def test_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, absent: list[str], named: str, installed: str
+) -> None:
     """Without torch or fvcore nothing is checked; the sentence says which and how to install it."""
     for name in absent:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(Unavailable) as raised:
         validate(["se"])
-    assert str(raised.value) == f"validate needs {named} not installed: pip install 'attention-costmodel[validate]'"
+    assert str(raised.value) == f"validate needs {named} not installed: pip install {installed}"
 
 
 def test_what_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
