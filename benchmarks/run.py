@@ -63,7 +63,7 @@ class Figure(NamedTuple):
         values = "".join(f"{value:>12,.2f}" for value in (self.least, self.median, self.most))
         bound = f"≤ {self.at_most:,g}" if self.at_most else f"≥ {self.at_least:,g}" if self.at_least else ""
         verdict = "" if not bound else "holds" if self.holds else "MISSED"
-        return f"{self.what:42}{values} {self.unit:3} {bound:8} {verdict}".rstrip()
+        return f"{self.what:46}{values} {self.unit:3} {bound:8} {verdict}".rstrip()
 
 
 def figure(
@@ -170,7 +170,7 @@ def main() -> int:
     if options.json:
         print(json.dumps([{**measured._asdict(), "holds": measured.holds} for measured in figures], indent=2))
     else:
-        print(f"{'':42}{'least':>12}{'median':>12}{'most':>12}     limit")
+        print(f"{'':46}{'least':>12}{'median':>12}{'most':>12}     limit")
         print(*figures, sep="\n")
     return 0 if all(measured.holds for measured in figures) else 1
 

@@ -1,0 +1,1 @@
+"""The command `costmodel`: reading what is typed, asking the library, showing what it says."""
