@@ -194,5 +194,6 @@ def nearest(given: str, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"``, or nothing where nothing is near."""
     import difflib
 
-    close = difflib.get_close_matches(given.lower(), list(known), n=1)
+    # A cutoff below the usual 0.6, for names of two letters.
+    close = difflib.get_close_matches(given.lower(), list(known), n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""

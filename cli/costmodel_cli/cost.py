@@ -16,7 +16,7 @@ def run(layer: str, shape: str, given: Sequence[str], *, as_json: bool) -> None:
     ledger = subject.layer.run(sizes, subject.options)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     if as_json:
-        render.show_json(document(subject.layer.name, sizes, options, ledger))
+        render.show_json(_document(subject.layer.name, sizes, options, ledger))
         return
     table = render.table(["operation", "output"], ["params", "MACs", "arithmetic", "share"])
     whole = totals(ledger)
@@ -34,14 +34,9 @@ def run(layer: str, shape: str, given: Sequence[str], *, as_json: bool) -> None:
     for metric in METRICS:
         meaning = CONVENTIONS[metric].counts if metric in CONVENTIONS else "learned numbers, shared ones once"
         summary.add_row(metric, meaning, render.si(whole[metric]))
-    title = " · ".join(part for part in (layer_title(subject.layer.name, sizes), render.options(options)) if part)
+    title = f"{subject.layer.name} at {render.shape(sizes)}" + (f" · {render.options(options)}" if options else "")
     left_out = "Left out: kinds, inputs, elements moved, arithmetic by kind. --json has all, exactly."
     render.show(title, "", table, "", summary, *_facts(ledger), "", left_out)
-
-
-def layer_title(name: str, sizes: tuple[int, ...]) -> str:
-    """``se at 1×512×28×28``."""
-    return f"{name} at {render.shape(sizes)}"
 
 
 def _facts(ledger: Ledger) -> list[str]:
@@ -52,7 +47,7 @@ def _facts(ledger: Ledger) -> list[str]:
     return ["", f"Attended pairs of one head: {counted}"]
 
 
-def document(name: str, sizes: tuple[int, ...], options: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+def _document(name: str, sizes: tuple[int, ...], options: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     """One cost for JSON; every integer exact."""
     return {
         "layer": name,

@@ -122,15 +122,7 @@ def _document(
         "symbols": dict(derivation.symbols),
         **{formula.metric: str(formula.expression) for formula in formulas},
         "formulas": {formula.metric: _formula(formula, values) for formula in formulas},
-        "headline": headline
-        and {
-            "term": headline.expression,
-            "metric": headline.metric,
-            "rows": list(headline.rows),
-            "when": dict(headline.when),
-            "is_term": derivation.headline_is_term(),
-            "source": headline.source,
-        },
+        "headline": headline and {**headline._asdict(), "is_term": derivation.headline_is_term()},
     }
 
 

@@ -40,12 +40,5 @@ def _document(layer: Layer) -> dict[str, object]:
             }
             for option in layer.options.values()
         ],
-        "headline": layer.headline
-        and {
-            "term": layer.headline.expression,
-            "metric": layer.headline.metric,
-            "rows": list(layer.headline.rows),
-            "when": dict(layer.headline.when),
-            "source": layer.headline.source,
-        },
+        "headline": layer.headline and layer.headline._asdict(),
     }

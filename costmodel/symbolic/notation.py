@@ -43,6 +43,17 @@ class Term(NamedTuple):
         """The term as a person writes it."""
         return _term_text(self)
 
+    def latex(self) -> str:
+        """The term as LaTeX, its factors in the order of the text."""
+        above, below = [abs(self.coefficient.p)], [self.coefficient.q]
+        for base, exponent in self.powers:
+            (below if exponent.could_extract_minus_sign() else above).append(base ** abs(exponent))
+        numerator, denominator = (
+            " ".join(sympy.latex(factor) for factor in factors if factor != 1) or "1" for factors in (above, below)
+        )
+        sign = "-" if self.coefficient < 0 else ""
+        return sign + (numerator if denominator == "1" else rf"\frac{{{numerator}}}{{{denominator}}}")
+
     def order(self) -> tuple[sympy.Expr, ...]:
         """Greatest growth first: by degree in the positions, then in the channels, then in the batch."""
         degrees = {str(base): exponent for base, exponent in self.powers}
@@ -158,7 +169,7 @@ class _Python(StrPrinter):  # type: ignore[misc]
 
 def expression_latex(expression: sympy.Expr) -> str:
     """Any expression as LaTeX."""
-    return _join([sympy.latex(term.expression) for term in terms(expression)])
+    return _join([term.latex() for term in terms(expression)])
 
 
 def expression_python(expression: sympy.Expr) -> str:

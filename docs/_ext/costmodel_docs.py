@@ -59,18 +59,9 @@ def mathematics(formula: Formula) -> str:
     """A formula as one piece of mathematics a term, between which a line can break."""
     text = ""
     for term in formula.terms():
-        above, below = [abs(term.coefficient.p)], [term.coefficient.q]
-        for base, exponent in term.powers:
-            (below if exponent.could_extract_minus_sign() else above).append(base ** abs(exponent))
-        latex = product(above) if below == [1] else rf"\frac{{{product(above)}}}{{{product(below)}}}"
-        sign = "−" if term.coefficient < 0 else "+" if text else ""
+        sign, latex = ("−", term.latex()[1:]) if term.coefficient < 0 else ("+" if text else "", term.latex())
         text += f" {sign} {{math}}`{latex}`"
     return text.strip()
-
-
-def product(factors: list[Any]) -> str:
-    """Factors in the order given, as LaTeX."""
-    return " ".join(sympy.latex(factor) for factor in factors if factor != 1) or "1"
 
 
 def letter(name: str) -> str:
@@ -165,7 +156,8 @@ class Markdown(SphinxDirective):
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        """Parse the text where the directive stands."""
+        """Parse the text where the directive stands, at every build: what it is made from is no source of the page."""
+        self.env.note_reread()
         return self.parse_text_to_nodes(self.markdown(), allow_section_headings=True)
 
 
@@ -244,8 +236,6 @@ class Evidence(Markdown):
         """A section a report."""
         folder = Path(self.env.srcdir, "evidence")
         reports = sorted(folder.glob("*.json"))
-        for report in reports:
-            self.env.note_dependency(str(report))
         if not reports:
             return "No report lies in `docs/evidence/` yet: `costmodel validate --report FILE` writes one."
         return "\n\n".join(evidence_section(report) for report in reports)

@@ -106,7 +106,7 @@ def test_headline_is_a_term(costmodel_, layer) -> None:
     """The headline stated with the layer is a term of its formula, and the text says under which condition."""
     headline = costmodel_("formula", layer.name, "--json").document["headline"]
     assert headline["is_term"]
-    assert headline["term"] == layer.headline.expression
+    assert headline["expression"] == layer.headline.expression
     text = " ".join(costmodel_("formula", layer.name).out.split())
     when = " and ".join(f"{name} = {value}" for name, value in layer.headline.when.items())
     assert (f"a term if {when} (" if when else "a term of this formula (") in text

@@ -96,6 +96,8 @@ def test_unknown_layers_are_answered_with_the_nearest() -> None:
     """A typing error is met with the right spelling."""
     with pytest.raises(CostModelError, match=r"no layer is called 'nonlocal' \(did you mean 'non-local'\?\)"):
         find("nonlocal")
+    with pytest.raises(CostModelError, match="did you mean 'se'"):
+        find("ze")
     with pytest.raises(CostModelError, match="no layer is called 'zzz'; see"):
         find("zzz")
 

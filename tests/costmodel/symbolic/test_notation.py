@@ -51,6 +51,6 @@ def test_three_spellings_of_one_expression() -> None:
     c, r = symbol("C"), symbol("r")
     expression = c * sympy.floor(c / r) ** 2 / 2 - sympy.Min(c, r) * sympy.ceiling((c + 1) / 2)
     assert expression_text(expression) == "C·⌊C/r⌋²/2 - min(C, r)·⌈(C + 1)/2⌉"
-    assert expression_latex(sympy.Rational(3, 2) * c**2 - r) == r"\frac{3 C^{2}}{2} - r"
+    assert expression_latex(sympy.Rational(3, 2) * r * symbol("N") * c**2 - r) == r"\frac{3 N C^{2} r}{2} - r"
     python = expression_python(expression)
     assert eval(python, {"min": min}, {"C": 8, "r": 2}) == 8 * 16 // 2 - 2 * 5  # noqa: S307 (what users run)
