@@ -12,7 +12,7 @@ from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.page import printed_at_once
-from costmodel_cli.reading import DEVICES, FORMS
+from costmodel_cli.reading import AXES, DEVICES, FORMS
 
 
 class _AsTyped:
@@ -183,6 +183,54 @@ def formula(
     from costmodel_cli import formula as command
 
     command.run(layer, option or [], metric, form, shape, video=video, as_json=as_json)
+
+
+Metric = Annotated[str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is compared.")]
+Over = Annotated[
+    str,
+    typer.Option(
+        metavar="V", autocompletion=_complete(AXES), help="side (H=W), h, w, p (positions), n, c, t or an option."
+    ),
+]
+At = Annotated[
+    list[str] | None, typer.Option(metavar="SIZES", help="Sizes that stay fixed, such as c=512,side=28; repeatable.")
+]
+
+
+@app.command(cls=_Command, epilog=_example("costmodel crossover danet-pam danet-cam --over p --at c=512"))
+def crossover(
+    a: Annotated[
+        str, typer.Argument(metavar="A", autocompletion=_layers, help="A layer; se:reduction=4 sets options.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", autocompletion=_layers, help="Another.")],
+    over: Over,
+    at: At = None,
+    metric: Metric = "macs",
+    as_json: Json = False,
+) -> None:
+    """Find where one layer becomes cheaper than another, exactly.
+
+    Sizes that --at leaves out stay open, and the answer is in them.
+    """
+    from costmodel_cli import crossover as command
+
+    command.run(a, b, over, at or [], metric, as_json=as_json)
+
+
+@app.command(cls=_Command, epilog=_example("costmodel fit non-local --over side --limit 5e9 --at c=512"))
+def fit(
+    layer: Layer,
+    over: Over,
+    limit: Annotated[str, typer.Option(metavar="NUMBER", help="The most it may cost, such as 5e9.")],
+    option: Options = None,
+    at: At = None,
+    metric: Metric = "macs",
+    as_json: Json = False,
+) -> None:
+    """Find the largest size at which a layer fits a budget."""
+    from costmodel_cli import fit as command
+
+    command.run(layer, option or [], over, at or [], metric, limit, as_json=as_json)
 
 
 @app.command(

@@ -1,6 +1,8 @@
 """What users type, read: shapes, options and layers with options. Parsed, never evaluated."""
 
+import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LONGEST, Layer, find, is_number, nearest, spoken
@@ -9,6 +11,7 @@ from costmodel.dimension import CostModelError, abbreviate
 
 FORMS = ("text", "latex", "python", "json")
 DEVICES = ("auto", "cpu", "cuda")
+AXES = ("side", "h", "w", "p", "n", "c", "t")
 
 
 class Subject(NamedTuple):
@@ -77,3 +80,25 @@ def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:
     if text not in accepted:
         raise CostModelError(f"{what} is one of {', '.join(accepted)}, not {abbreviate(text)}{nearest(text, accepted)}")
     return text
+
+
+def sizes(pairs: Iterable[str]) -> dict[str, int]:
+    """``c=512,n=1`` → ``{"c": 512, "n": 1}``; several texts join."""
+    found: dict[str, int] = {}
+    for pair in (part for text in pairs for part in text.split(",")):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not (name and equals and is_number(value) and int(value)):
+            raise CostModelError(f"a size is fixed as name=integer, such as c=512, not {abbreviate(pair)}")
+        if name in found:
+            raise CostModelError(f"{abbreviate(name)} is fixed twice")
+        found[name] = int(value)
+    return found
+
+
+def amount(text: str) -> int:
+    """``5000000000``, ``5e9`` or ``1.5e9``: a whole number."""
+    if re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?(e[0-9]{1,3})?", text.lower()):
+        number = Decimal(text)
+        if number >= 1 and number == int(number):
+            return int(number)
+    raise CostModelError(f"a limit is a whole number, such as 5000000000 or 5e9, not {abbreviate(text)}")

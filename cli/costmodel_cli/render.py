@@ -59,6 +59,12 @@ def options(given: Mapping[str, Any]) -> str:
     return ", ".join(f"{spoken(name)}={value(set_)}" for name, set_ in given.items())
 
 
+def question(metric: str, over: str, at: Mapping[str, int]) -> str:
+    """``macs over side at c = 512``."""
+    fixed = ", ".join(f"{name} = {size}" for name, size in at.items())
+    return f"{metric} over {over}" + (f" at {fixed}" if fixed else "")
+
+
 def table(words: Iterable[str], numbers: Iterable[str], *, header: bool = True) -> "Table":
     """A table with columns of words, which wrap, and then of numbers, which are never cut."""
     from rich.table import Table

@@ -57,7 +57,8 @@ class Term(NamedTuple):
     def order(self) -> tuple[sympy.Expr, ...]:
         """Greatest growth first: by degree in the positions, then in the channels, then in the batch."""
         degrees = {str(base): exponent for base, exponent in self.powers}
-        spatial = sum(degrees.get(name, 0) for name in "THW")
+        # S is a side and P are positions, where these are what varies.
+        spatial = sum(weight * degrees.get(name, 0) for name, weight in zip("THWSP", (1, 1, 1, 2, 2), strict=True))
         return (-spatial, -degrees.get("C", 0), -degrees.get("N", 0), len(self.powers), str(self.powers))
 
 
@@ -119,6 +120,8 @@ def _power_text(base: sympy.Expr, exponent: sympy.Expr) -> str:
     text = _base_text(base)
     if exponent == 1:
         return text
+    if exponent == sympy.Rational(1, 2):
+        return f"√{text}"
     if "·" in text or base.is_Add:
         text = f"({text})"
     return text + (str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^({exponent})")

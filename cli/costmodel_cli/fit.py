@@ -1,0 +1,35 @@
+"""``costmodel fit``."""
+
+from collections.abc import Sequence
+
+from costmodel_cli import reading, render
+
+
+def run(
+    layer: str, given: Sequence[str], over: str, at: Sequence[str], metric: str, limit: str, *, as_json: bool
+) -> None:
+    """Print the largest size at which a layer fits a budget."""
+    subject = reading.subject(layer, given)
+    reading.metric(metric)
+    fixed, budget = reading.sizes(at), reading.amount(limit)
+    from costmodel.crossover import Subject, costs, largest
+
+    curve, name = Subject(*subject, subject.layer.name), over.replace("-", "_")
+
+    def cost(value: int) -> int | None:
+        return costs((curve,), over=name, at=fixed, metric=metric, value=value)[0]
+
+    value = largest(curve, over=name, at=fixed, metric=metric, limit=budget)
+    if as_json:
+        document = {"layer": curve.name, "over": over, "at": fixed, "metric": metric, "limit": budget}
+        render.show_json({**document, "largest": value, "cost": value and cost(value)})
+    elif value is None:
+        print(f"{curve.name}: {render.question(metric, over, fixed)} exceeds {render.number(budget)} everywhere")
+    else:
+        table = render.table([over], [metric, "of the limit"])
+        for size in (value, value + 1):
+            counted = cost(size)
+            if counted is not None:
+                table.add_row(str(size), f"{counted:,}", render.percent(counted, budget))
+        title = f"{curve.name}: {render.question(metric, over, fixed)}"
+        render.show(title, "", f"fits {render.number(budget)} up to {over} = {value}", "", table)

@@ -1,0 +1,69 @@
+"""Where an expression changes sign: its positive roots, exactly, and its signs between them."""
+
+import math
+from collections.abc import Iterator
+
+import sympy
+
+
+def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy.Expr]:
+    """The positive real roots of a rational `expression` in `variable`, in ascending order, each once.
+
+    Of one variable alone they are algebraic numbers: in closed form where there is one, otherwise isolated and
+    computable to any precision. With other symbols in it, which are positive, they come in closed form in these.
+
+    Raises `NotImplementedError` where other symbols leave no closed form or no order, or where it is not rational.
+    """
+    numerator, _ = sympy.together(expression).as_numer_denom()
+    polynomial = sympy.Poly(sympy.expand(numerator), variable)
+    if polynomial.degree() <= 0:
+        return []
+    if not polynomial.gens == (variable,) or any(variable in c.free_symbols for c in polynomial.coeffs()):
+        raise NotImplementedError(f"it is not rational in {variable}")
+    if polynomial.free_symbols <= {variable}:
+        return [root for root, _ in polynomial.set_domain("QQ").real_roots(multiple=False) if root > 0]
+    return _in_order([root for root in _closed_forms(polynomial, variable) if root.is_positive])
+
+
+def _closed_forms(polynomial: sympy.Poly, variable: sympy.Symbol) -> Iterator[sympy.Expr]:
+    for factor, _ in sympy.factor_list(polynomial.as_expr(), variable)[1]:
+        part = sympy.Poly(factor, variable)
+        found = sympy.roots(part)
+        if sum(found.values()) != part.degree():
+            raise NotImplementedError(f"the roots of {factor} have no closed form")
+        yield from map(sympy.simplify, found)
+
+
+def _in_order(roots: list[sympy.Expr]) -> list[sympy.Expr]:
+    ratios = {root: sympy.simplify(root / roots[0]) for root in roots}
+    if not all(ratio.is_number for ratio in ratios.values()):
+        raise NotImplementedError(f"which of {', '.join(map(str, roots))} comes first depends on the other sizes")
+    return sorted(ratios, key=lambda root: ratios[root])
+
+
+def sign(expression: sympy.Expr) -> int | None:
+    """-1, 0 or 1 if `expression`, of positive symbols, has one sign; None if that depends."""
+    factored = sympy.factor(expression)
+    if factored.is_zero:
+        return 0
+    if factored.is_positive or factored.is_negative:
+        return 1 if factored.is_positive else -1
+    signs = {math.copysign(1, c) for c in sympy.Poly(sympy.together(expression).as_numer_denom()[0]).coeffs()}
+    return int(signs.pop()) if len(signs) == 1 else None
+
+
+def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remainder: int) -> list[sympy.Expr]:
+    """The values of `variable`, from `remainder` on, at which `expression` as it reads on one residue class is 0.
+
+    For ``variable = modulus·k + remainder`` every floor is a polynomial in k; its roots k ≥ 0, as values of `variable`.
+
+    Raises `NotImplementedError` if floors are left.
+    """
+    k = sympy.Symbol("k", integer=True, nonnegative=True)
+    inside = sympy.expand(expression.subs(variable, modulus * k + remainder))
+    if inside.atoms(sympy.floor, sympy.ceiling, sympy.Min, sympy.Max):
+        raise NotImplementedError(f"{variable} is rounded in a way that has no period")
+    polynomial = sympy.Poly(sympy.together(inside).as_numer_denom()[0], k, domain="QQ")
+    if polynomial.degree() <= 0:
+        return []
+    return [modulus * root + remainder for root, _ in polynomial.real_roots(multiple=False) if root >= 0]

@@ -1,0 +1,90 @@
+"""Where layers cross, and what fits, as a user asks."""
+
+import pytest
+
+from costmodel import find, totals
+
+
+def test_an_exact_crossing(costmodel_) -> None:
+    """The root in closed form, the integers on both sides, and both layers counted there."""
+    document = costmodel_("crossover", "danet-pam", "danet-cam", "--over", "p", "--at", "c=512", "--json").document
+    assert document == {
+        "a": "danet-pam",
+        "b": "danet-cam",
+        "over": "p",
+        "at": {"c": 512},
+        "metric": "macs",
+        "difference": "576*N*P**2 - 196608*N*P",
+        "rounded": False,
+        "crossings": [
+            {
+                "exact": "1024/3",
+                "decimal": "341.333333333",
+                "last_before": 341,
+                "first_after": 342,
+                "cheaper_before": "danet-pam",
+                "cheaper_after": "danet-cam",
+            }
+        ],
+        "verdict": "danet-pam is cheaper up to p = 341, danet-cam from 342 on",
+    }
+    out = costmodel_("crossover", "danet-pam", "danet-cam", "--over", "p", "--at", "c=512").out
+    for positions in (341, 342):
+        for layer in ("danet-pam", "danet-cam"):
+            counted = totals(find(layer).run((1, 512, positions, 1), {}))["macs"]
+            assert f"{counted:,}" in out
+
+
+def test_what_is_open_stays_open(costmodel_) -> None:
+    """Without C the answer is in C, and there are no integers to name."""
+    document = costmodel_("crossover", "danet-pam", "danet-cam", "--over", "p", "--json").document
+    (crossing,) = document["crossings"]
+    assert (crossing["exact"], crossing["decimal"], crossing["last_before"]) == ("2*C/3", None, None)
+    assert "equal at p = 2·C/3" in costmodel_("crossover", "danet-pam", "danet-cam", "--over", "p").out
+
+
+def test_options_of_the_layers_and_an_option_that_varies(costmodel_) -> None:
+    """se:bias=true is a layer with an option; out-bias is spelled with a hyphen, and no number."""
+    document = costmodel_(
+        "crossover", "se:bias=true", "cbam-spatial", "--over", "reduction", "--at", "c=512,side=7", "--json"
+    ).document
+    assert document["a"] == "se:bias=true"
+    assert document["crossings"][0]["cheaper_before"] == "cbam-spatial"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["se", "cbam", "--over", "q"], ["'q'", "reduction", "side"]),
+        (["non-local", "se", "--over", "out-bias"], ["'out-bias'"]),
+        (["se", "cbam", "--over", "c", "--at", "c=4"], ["twice"]),
+        (["se", "cbam", "--over", "c", "--at", "side=0"], ["side=0"]),
+        (["se", "cbam", "--over", "c", "--at", "side"], ["name=integer", "'side'"]),
+        (["se", "cbam", "--over", "c", "--at", "h=7,h=8"], ["'h'", "twice"]),
+        (["se", "cbam", "--over", "c", "--metric", "watts"], ["'watts'"]),
+        (["se", "--over", "c"], ["B"]),
+        (["conv:stride=2", "linear", "--over", "p", "--at", "c=8"], ["depends on H and W apart"]),
+    ],
+)
+def test_questions_that_are_none(refusal, arguments, said) -> None:
+    """One sentence, exit 2."""
+    sentence = refusal("crossover", *arguments)
+    assert all(part in sentence for part in said)
+
+
+def test_what_fits(costmodel_) -> None:
+    """The largest side, its cost, and the next one's."""
+    arguments = ["fit", "non-local", "--over", "side", "--limit", "5e9", "--at", "c=512"]
+    document = costmodel_(*arguments, "--json").document
+    assert (document["largest"], document["limit"]) == (51, 5_000_000_000)
+    assert document["cost"] == totals(find("non-local").run((1, 512, 51, 51), {}))["macs"]
+    assert f"{document['cost']:,}" in costmodel_(*arguments).out
+    nothing = [*arguments[:4], "--limit", "5", "--at", "c=512"]
+    assert costmodel_(*nothing, "--json").document["largest"] is None
+    assert costmodel_(*nothing).out == "non-local: macs over side at c = 512 exceeds 5 everywhere\n"
+
+
+@pytest.mark.parametrize("limit", ["", "0", "-5", "5.5", "1e-3", "nan", "inf", "5G", "1e9999", "5_000"])
+def test_limits_that_are_none(refusal, limit) -> None:
+    """A limit is a whole number."""
+    assert "whole number" in refusal("fit", "se", "--over", "c", "--at", "side=7", "--limit", limit)

@@ -1,0 +1,205 @@
+"""Crossings: known ones, against every integer tried, and the questions that have no answer."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from costmodel import CostModelError, find, totals
+from costmodel.crossover import Crossover, Subject, costs, crossover, largest
+from costmodel.symbolic import derive, expression_text, symbol
+from costmodel.symbolic.roots import positive_roots
+from costmodel.validate.references import REFERENCES
+
+
+def subject(name: str, **options: Any) -> Subject:
+    return Subject(find(name), options, name)
+
+
+def crossed(a: Subject, b: Subject, over: str, metric: str = "macs", **at: int) -> Crossover:
+    return crossover(a, b, over=over, at=at, metric=metric)
+
+
+def by_torch(name: str, *shape: int) -> int:
+    """The MACs that torch counts in the reference."""
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        REFERENCES[name](shape[1]).eval()(torch.zeros(shape))
+    return counter.get_total_flops() // 2
+
+
+def test_position_and_channel_attention_cross_at_two_thirds_of_the_channels() -> None:
+    """For every C; at 512 channels 341 positions are on one side and 342 on the other, by torch's count too."""
+    symbolic = crossed(subject("danet-pam"), subject("danet-cam"), "p")
+    assert [expression_text(crossing.exact) for crossing in symbolic.crossings] == ["2·C/3"]
+    assert symbolic.verdict == "danet-pam is cheaper below p = 2·C/3, danet-cam above"
+    (crossing,) = crossed(subject("danet-pam"), subject("danet-cam"), "p", c=512).crossings
+    assert (crossing.last_before, crossing.first_after, crossing.cheaper_before) == (341, 342, "danet-pam")
+    assert by_torch("danet-pam", 1, 512, 11, 31) < by_torch("danet-cam", 1, 512, 11, 31)
+    assert by_torch("danet-pam", 1, 512, 18, 19) > by_torch("danet-cam", 1, 512, 18, 19)
+
+
+def test_non_local_products_overtake_its_convolutions_at_twice_the_channels() -> None:
+    """P = 2·C whatever the reduction; at C = 32 torch counts them equal at 64 positions, and not at 63 or 65."""
+    derivation = derive(find("non-local"), {})
+    products = derivation.of_rows(["affinity", "aggregate"], "macs").expression
+    convolutions = derivation.of_rows(["theta", "phi", "g", "out"], "macs").expression
+    h, w, p = map(symbol, "HWP")
+    assert positive_roots((products - convolutions).subs({h: p, w: 1}), p) == [2 * symbol("C")]
+    for positions, order in ((63, -1), (64, 0), (65, 1)):
+        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            REFERENCES["non-local"](32).eval()(torch.zeros(1, 32, positions, 1))
+        counted = counter.get_flop_counts()["Global"]
+        by_kind = counted[torch.ops.aten.bmm] - counted[torch.ops.aten.convolution]
+        assert (by_kind > 0) - (by_kind < 0) == order
+
+
+def test_rounding_moves_the_integers() -> None:
+    """With 784 positions the forms are equal at C = 1176, a multiple of 8; what modules build crosses three earlier."""
+    found = crossed(subject("danet-pam"), subject("danet-cam"), "c", p=784)
+    (crossing,) = found.crossings
+    assert found.rounded
+    assert (crossing.exact, crossing.last_before, crossing.first_after) == (1176, 1173, 1174)
+
+
+def counted(of: Subject, over: str, metric: str, at: dict[str, int], value: int) -> int | None:
+    """The cost by the shape program alone."""
+    sizes = at | {over: value}
+    try:
+        return totals(of.layer.run((1, sizes["c"], sizes["side"], sizes["side"]), of.options))[metric]
+    except CostModelError:
+        return None
+
+
+def by_trying(a: Subject, b: Subject, over: str, metric: str, at: dict[str, int], upto: int) -> list[tuple[int, int]]:
+    """Every change of the cheaper side up to a bound: the integers on either side of it."""
+    found, before = [], None
+    for value in range(1, upto + 1):
+        first, second = (counted(of, over, metric, at, value) for of in (a, b))
+        if first is None or second is None or first == second:
+            continue
+        if before and before[1] != (first < second):
+            found.append((before[0], value))
+        before = (value, first < second)
+    return found
+
+
+def test_a_winner_can_change_several_times() -> None:
+    """Widths that round at 3 and at 2 take turns seven times before one of them is cheaper for good."""
+    a, b = subject("danet-pam", reduction=3), subject("non-local", reduction=2)
+    found = crossed(a, b, "c", side=2)
+    changes = [(c.last_before, c.first_after) for c in found.crossings]
+    assert changes == [(n, n + 1) for n in range(3, 10)] == by_trying(a, b, "c", "macs", {"side": 2}, 300)
+    assert found.rounded
+
+
+UPTO = 150
+
+PAIRS = [
+    ("danet-pam", {}, "danet-cam", {}),
+    ("danet-pam", {"reduction": 3}, "non-local", {"reduction": 5}),
+    ("se", {"reduction": 7}, "cbam-spatial", {"kernel": 3}),
+    ("cbam", {"reduction": 6}, "conv", {"kernel": 1, "out": 2}),
+    ("non-local", {"subsample": "after", "reduction": 3}, "danet-cam", {}),
+    ("bam", {"reduction": 5}, "depthwise-separable", {}),
+    ("conv", {"stride": 3, "kernel": 1}, "danet-cam", {}),
+    ("sparse-attention", {"stride": 5, "heads": 2}, "danet-pam", {"reduction": 2}),
+]
+
+
+@pytest.mark.parametrize("a, a_options, b, b_options", PAIRS, ids=lambda value: value if isinstance(value, str) else "")
+@given(
+    fixed=st.integers(3, 40),
+    over=st.sampled_from(["c", "side"]),
+    metric=st.sampled_from(["macs", "params", "arithmetic"]),
+)
+@settings(max_examples=6, deadline=None)
+def test_crossings_are_those_of_every_integer(
+    a: str, a_options: dict[str, Any], b: str, b_options: dict[str, Any], fixed: int, over: str, metric: str
+) -> None:
+    """Up to a bound that both sizes share, the answer is what trying each integer gives, and no more."""
+    first, second = subject(a, **a_options), subject(b, **b_options)
+    at = {"side" if over == "c" else "c": fixed}
+    found = crossover(first, second, over=over, at=at, metric=metric)
+    reported = [(c.last_before, c.first_after) for c in found.crossings if c.first_after and c.first_after <= UPTO]
+    assert reported == by_trying(first, second, over, metric, at, UPTO)
+
+
+@pytest.mark.parametrize(
+    "a, b, over, at, verdict",
+    [
+        (("se", {}), ("se", {}), "c", {"side": 7}, "they cost the same everywhere"),
+        (("se", {}), ("cbam", {}), "side", {"c": 64}, "se is always cheaper"),
+        (("se", {}), ("cbam", {}), "side", {"c": 8}, "the two are defined together for no side"),
+        (("conv", {}), ("conv", {"kernel": 5}), "side", {}, "conv is always cheaper"),
+    ],
+)
+def test_no_crossing_is_said_in_words(a: Any, b: Any, over: str, at: dict[str, int], verdict: str) -> None:
+    """Equal, always cheaper, or never defined."""
+    found = crossover(subject(a[0], **a[1]), subject(b[0], **b[1]), over=over, at=at, metric="macs")
+    assert (found.crossings, found.verdict) == ([], verdict)
+
+
+def test_options_can_vary() -> None:
+    """SE's parameters against a spatial map's 100: the largest width that is cheaper, defined only up to C."""
+    found = crossed(subject("se"), subject("cbam-spatial"), "reduction", "params", c=64, side=7)
+    assert [(c.last_before, c.first_after, c.cheaper_after) for c in found.crossings] == []
+    assert found.verdict == "cbam-spatial is always cheaper"
+    found = crossed(subject("se"), subject("cbam-spatial"), "kernel", c=512, side=7)
+    assert [(c.last_before, c.first_after) for c in found.crossings] == [(17, 19)]
+
+
+@pytest.mark.parametrize(
+    "over, at, message",
+    [
+        ("q", {}, "what varies is one of .*reduction, not 'q'"),
+        ("bias", {}, "not 'bias'"),
+        ("p", {"side": 7}, "fix a size twice"),
+        ("side", {"q": 7}, "what --at fixes is one of"),
+        ("side", {"c": 7, "h": 7}, "fix a size twice"),
+    ],
+)
+def test_questions_that_are_none(over: str, at: dict[str, int], message: str) -> None:
+    """One sentence with what is accepted."""
+    with pytest.raises(CostModelError, match=message):
+        crossover(subject("se"), subject("cbam"), over=over, at=at, metric="macs")
+
+
+def test_what_has_no_answer_is_refused() -> None:
+    """A cost that depends on H and W apart has none in p; touched blocks have no closed form."""
+    with pytest.raises(CostModelError, match="depends on H and W apart"):
+        crossed(subject("conv", stride=2), subject("linear"), "p", c=64)
+    with pytest.raises(CostModelError, match="has no closed form"):
+        crossed(subject("sparse-attention", count="block"), subject("dense-attention"), "side", c=64)
+
+
+def test_the_largest_that_fits() -> None:
+    """5·10⁹ MACs hold a non-local block on 512 channels up to a side of 51; the next is counted to be too much."""
+    block = subject("non-local")
+    assert largest(block, over="side", at={"c": 512}, metric="macs", limit=5 * 10**9) == 51
+    within, beyond = (costs((block,), over="side", at={"c": 512}, metric="macs", value=v)[0] for v in (51, 52))
+    assert within is not None
+    assert beyond is not None
+    assert within <= 5 * 10**9 < beyond
+    assert largest(block, over="side", at={"c": 512}, metric="macs", limit=5) is None
+
+
+@given(limit=st.integers(1, 10**7), fixed=st.integers(2, 30), reduction=st.integers(1, 9))
+@settings(max_examples=8, deadline=None)
+def test_the_largest_that_fits_by_trying(limit: int, fixed: int, reduction: int) -> None:
+    """Over channels, whose widths round."""
+    block = subject("danet-pam", reduction=reduction)
+    found = largest(block, over="c", at={"side": fixed}, metric="macs", limit=limit)
+    costs_of = {c: counted(block, "c", "macs", {"side": fixed}, c) for c in range(1, 3000)}
+    fitting = [c for c, cost in costs_of.items() if cost is not None and cost <= limit]
+    assert found == max(fitting, default=None)
+
+
+def test_what_has_no_largest_is_refused() -> None:
+    """One parameter fits at every side; an open size decides; both in a sentence."""
+    with pytest.raises(CostModelError, match="every side from 1 on fits"):
+        largest(subject("danet-cam"), over="side", at={"c": 8}, metric="params", limit=5)
+    with pytest.raises(CostModelError, match="depends on c: fix it"):
+        largest(subject("danet-cam"), over="side", at={}, metric="macs", limit=5)
