@@ -136,6 +136,14 @@ class Layer(NamedTuple):
         return x.ledger
 
 
+class Subject(NamedTuple):
+    """A layer, the options given for it, and how it was asked for."""
+
+    layer: Layer
+    options: Mapping[str, Any]
+    name: str
+
+
 LAYERS: dict[str, Layer] = {}
 
 
@@ -178,6 +186,33 @@ def find(name: str) -> Layer:
         raise CostModelError(
             f"no layer is called {abbreviate(name)}{nearest(name, LAYERS)}; see 'costmodel list'"
         ) from None
+
+
+def read(text: str, given: Iterable[str] = (), *, letters: bool = False) -> Subject:
+    """``se`` or ``se:reduction=4,bias=true``, and further options as ``-p`` takes them.
+
+    With `letters` an integer option may be left open, as the letter that formulas have for it.
+    """
+    name, colon, listed = text.partition(":")
+    layer = find(name)
+    options: dict[str, Any] = {}
+    for pair in [*(listed.split(",") if colon else ()), *given]:
+        key, equals, value = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not (key and equals):
+            raise CostModelError(
+                f"an option of {name} is written name=value, such as reduction=8, not {abbreviate(pair)}"
+            )
+        if key not in layer.options:
+            layer.resolve({key: value})
+        if key in options:
+            raise CostModelError(f"the option {spoken(key)} of {name} is given twice")
+        option = layer.options[key]
+        is_letter = letters and option.symbol is not None and value == option.symbol
+        options[key] = value if is_letter else option.parse(value.strip(), name)
+    if not letters:
+        layer.resolve(options)
+    return Subject(layer, options, text)
 
 
 def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:

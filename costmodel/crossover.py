@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from costmodel.catalog import Layer, spoken
+from costmodel.catalog import Layer, Subject, spoken
 from costmodel.conventions import total
 from costmodel.dimension import CostModelError, Dim, abbreviate
 from costmodel.symbolic import derive, expression_text, symbol
@@ -30,14 +30,6 @@ SCANNED = 100_000
 
 Sign = Callable[[int], int | None]
 """1 where the first is cheaper, -1 where the second is, 0 where they are equal, None where one is not defined."""
-
-
-class Subject(NamedTuple):
-    """A layer, the options given for it, and what it is called in answers."""
-
-    layer: Layer
-    options: Mapping[str, Any]
-    name: str
 
 
 class Crossing(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.catalog import spoken
+from costmodel.catalog import Subject, read, spoken
 from costmodel.conventions import METRICS, of_row, totals
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
@@ -13,7 +13,7 @@ from costmodel_cli import reading, render
 def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> None:
     """Print layers side by side at a shape, each as a multiple of a baseline."""
     sizes = reading.shape(shape)
-    unit_subject = reading.subject(baseline)
+    unit_subject = read(baseline)
     try:
         unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
     except CostModelError as error:
@@ -21,20 +21,20 @@ def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> N
     unit = totals(unit_ledger)
     entries = []
     for text in layers:
-        subject = reading.subject(text)
-        entries.append((text, subject, subject.layer.run(sizes, subject.options)))
+        subject = read(text)
+        entries.append((subject, subject.layer.run(sizes, subject.options)))
     if as_json:
         render.show_json(
             {
                 "shape": list(sizes),
                 "baseline": {"layer": baseline, **unit},
-                "layers": [_document(subject, ledger, unit) for _, subject, ledger in entries],
+                "layers": [_document(subject, ledger, unit) for subject, ledger in entries],
             }
         )
         return
     table = render.table(["layer"], ["params", "MACs", "× base", "arithmetic", *PARTS])
-    for text, _, ledger in entries:
-        table.add_row(text.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit))
+    for subject, ledger in entries:
+        table.add_row(subject.name.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit))
     table.add_section()
     table.add_row("base", *_cells(unit_ledger, unit))
     render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND)
@@ -68,7 +68,7 @@ def _parts(ledger: Ledger) -> dict[str, Dim]:
     return parts
 
 
-def _document(subject: reading.Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
+def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
     whole = totals(ledger)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     return {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.catalog import spoken
+from costmodel.catalog import read, spoken
 from costmodel.conventions import CONVENTIONS, METRICS, of_row, totals
 from costmodel.ledger import Ledger, Row
 from costmodel_cli import reading, render
@@ -11,7 +11,7 @@ from costmodel_cli import reading, render
 
 def run(layer: str, shape: str, given: Sequence[str], *, as_json: bool) -> None:
     """Print a layer's operations and totals at a shape."""
-    subject = reading.subject(layer, given)
+    subject = read(layer, given)
     sizes = reading.shape(shape)
     ledger = subject.layer.run(sizes, subject.options)
     options = subject.layer.resolve(subject.options) | ledger.chosen

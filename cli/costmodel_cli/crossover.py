@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from costmodel.catalog import Subject, read
 from costmodel_cli import reading, render
 
 if TYPE_CHECKING:
-    from costmodel.crossover import Crossing, Crossover, Subject
+    from costmodel.crossover import Crossing, Crossover
 
 DIGITS = 12
 """Significant digits of a root's decimal."""
@@ -16,9 +17,9 @@ def run(a: str, b: str, over: str, at: Sequence[str], metric: str, *, as_json: b
     """Print where one layer becomes cheaper than another."""
     reading.metric(metric)
     fixed = reading.sizes(at)
-    from costmodel.crossover import Subject, crossover
+    from costmodel.crossover import crossover
 
-    first, second = (Subject(*reading.subject(text), text) for text in (a, b))
+    first, second = (read(text) for text in (a, b))
     found = crossover(first, second, over=over.replace("-", "_"), at=fixed, metric=metric)
     if as_json:
         render.show_json(_document(a, b, over, fixed, metric, found))
@@ -26,7 +27,7 @@ def run(a: str, b: str, over: str, at: Sequence[str], metric: str, *, as_json: b
         _show(first, second, over, fixed, metric, found)
 
 
-def _show(a: "Subject", b: "Subject", over: str, at: dict[str, int], metric: str, found: "Crossover") -> None:
+def _show(a: Subject, b: Subject, over: str, at: dict[str, int], metric: str, found: "Crossover") -> None:
     from costmodel.symbolic import expression_text
 
     lines: list[Any] = [f"{a.name} against {b.name}: {render.question(metric, over, at)}", ""]
@@ -57,7 +58,7 @@ def _said(crossing: "Crossing") -> str:
     return f"{text} = {decimal}…" if len(text) < 40 else f"{decimal}…"
 
 
-def _confirmed(a: "Subject", b: "Subject", over: str, at: dict[str, int], metric: str, values: Sequence[Any]) -> Any:
+def _confirmed(a: Subject, b: Subject, over: str, at: dict[str, int], metric: str, values: Sequence[Any]) -> Any:
     """Both layers counted at the integers on either side."""
     from costmodel.crossover import costs
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from costmodel.catalog import read
 from costmodel_cli import reading, render
 
 
@@ -9,12 +10,10 @@ def run(
     layer: str, given: Sequence[str], over: str, at: Sequence[str], metric: str, limit: str, *, as_json: bool
 ) -> None:
     """Print the largest size at which a layer fits a budget."""
-    subject = reading.subject(layer, given)
+    curve, name = read(layer, given), over.replace("-", "_")
     reading.metric(metric)
     fixed, budget = reading.sizes(at), reading.amount(limit)
-    from costmodel.crossover import Subject, costs, largest
-
-    curve, name = Subject(*subject, subject.layer.name), over.replace("-", "_")
+    from costmodel.crossover import costs, largest
 
     def cost(value: int) -> int | None:
         return costs((curve,), over=name, at=fixed, metric=metric, value=value)[0]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.catalog import spoken
+from costmodel.catalog import read, spoken
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
 from costmodel_cli import reading, render
@@ -16,7 +16,7 @@ def run(
     layer: str, given: Sequence[str], metric: str | None, form: str, shape: str | None, *, video: bool, as_json: bool
 ) -> None:
     """Print a layer's cost in closed form."""
-    subject = reading.subject(layer, given, letters=True)
+    subject = read(layer, given, letters=True)
     reading.one_of(form, "--as", reading.FORMS)
     if as_json and form not in ("text", "json"):
         raise CostModelError(f"--json and --as {form} ask for two forms: give one of them")

@@ -233,6 +233,20 @@ def fit(
     command.run(layer, option or [], over, at or [], metric, limit, as_json=as_json)
 
 
+@app.command(cls=_Command, epilog=_example("costmodel claims danet"))
+def claims(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all unless given.")] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Check the claims of this TOML file instead.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check sentences of papers, as propositions about costs."""
+    from costmodel_cli import claims as command
+
+    raise typer.Exit(command.run(names or [], file, as_json=as_json))
+
+
 @app.command(
     cls=_Command,
     epilog=_example("costmodel validate cbam non-local --report report.json"),

@@ -1,24 +1,16 @@
-"""What users type, read: shapes, options and layers with options. Parsed, never evaluated."""
+"""What users type, read: shapes, sizes, metrics and limits. Parsed, never evaluated."""
 
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
 
-from costmodel.catalog import LONGEST, Layer, find, is_number, nearest, spoken
+from costmodel.catalog import LONGEST, is_number, nearest
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError, abbreviate
 
 FORMS = ("text", "latex", "python", "json")
 DEVICES = ("auto", "cpu", "cuda")
 AXES = ("side", "h", "w", "p", "n", "c", "t")
-
-
-class Subject(NamedTuple):
-    """A layer and the options given for it."""
-
-    layer: Layer
-    options: dict[str, Any]
 
 
 def shape(text: str) -> tuple[int, ...]:
@@ -39,33 +31,6 @@ def _size(part: str, name: str, text: str) -> int:
             f"{name} in the shape {abbreviate(text)} must be a positive integer{limit}, not {abbreviate(part)}"
         )
     return int(part)
-
-
-def subject(text: str, given: Iterable[str] = (), *, letters: bool = False) -> Subject:
-    """``se`` or ``se:reduction=4,bias=true``, and further options as ``-p`` takes them.
-
-    With `letters` an integer option may be left open, as the letter that formulas have for it.
-    """
-    name, colon, listed = text.partition(":")
-    layer = find(name)
-    options: dict[str, Any] = {}
-    for pair in [*(listed.split(",") if colon else ()), *given]:
-        key, equals, value = pair.partition("=")
-        key = key.strip().replace("-", "_")
-        if not (key and equals):
-            raise CostModelError(
-                f"an option of {name} is written name=value, such as reduction=8, not {abbreviate(pair)}"
-            )
-        if key not in layer.options:
-            layer.resolve({key: value})
-        if key in options:
-            raise CostModelError(f"the option {spoken(key)} of {name} is given twice")
-        option = layer.options[key]
-        is_letter = letters and option.symbol is not None and value == option.symbol
-        options[key] = value if is_letter else option.parse(value.strip(), name)
-    if not letters:
-        layer.resolve(options)
-    return Subject(layer, options)
 
 
 def metric(text: str) -> str:

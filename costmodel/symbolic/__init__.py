@@ -13,6 +13,7 @@ from costmodel.symbolic.notation import (
     expression_python,
     expression_text,
     parse,
+    parse_relation,
     symbol,
     terms,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "expression_python",
     "expression_text",
     "parse",
+    "parse_relation",
     "symbol",
     "terms",
 ]

@@ -194,20 +194,44 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
-def parse(text: str) -> sympy.Expr:
-    """The expression that `text` spells with integers, names, ``+ - * / **`` and brackets; nothing is run."""
+Call = Callable[[str, Sequence[str]], sympy.Expr]
+"""What a function in a text stands for, by its name and its arguments, which are texts in quotes."""
 
-    def build(node: ast.expr) -> Any:
-        match node:
-            case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](build(left), build(right))
-            case ast.Constant(value) if type(value) is int:
-                return sympy.Integer(value)
-            case ast.Name(name):
-                return symbol(name)
-        raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")
+_RELATIONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "="}
 
+
+def parse(text: str, call: Call | None = None) -> sympy.Expr:
+    """The expression that `text` spells with integers, names, ``+ - * / **`` and brackets; nothing is run.
+
+    With `call` also with functions of texts, such as ``macs("se:reduction=4")``.
+    """
+    return _build(_tree(text), text, call)
+
+
+def parse_relation(text: str, call: Call | None = None) -> tuple[sympy.Expr, str, sympy.Expr]:
+    """Two expressions and what is between them: ``<``, ``≤``, ``=``, ``≥`` or ``>``, spelled as in Python."""
+    match _tree(text):
+        case ast.Compare(left, [relation], [right]) if type(relation) in _RELATIONS:
+            return _build(left, text, call), _RELATIONS[type(relation)], _build(right, text, call)
+    raise CostModelError(f"{text!r} is no relation of two expressions, with one of < <= == >= > between them")
+
+
+def _tree(text: str) -> ast.expr:
     try:
-        return build(ast.parse(text, mode="eval").body)
-    except SyntaxError:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
         raise CostModelError(f"{text!r} is not an expression") from None
+
+
+def _build(node: ast.expr, text: str, call: Call | None) -> Any:
+    match node:
+        case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
+            return _OPERATORS[type(op)](_build(left, text, call), _build(right, text, call))
+        case ast.Constant(value) if type(value) is int:
+            return sympy.Integer(value)
+        case ast.Name(name):
+            return symbol(name)
+        case ast.Call(ast.Name(name), arguments, []) if call is not None:
+            if all(isinstance(argument, ast.Constant) and isinstance(argument.value, str) for argument in arguments):
+                return call(name, [argument.value for argument in arguments])  # type: ignore[attr-defined]
+    raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from costmodel import CostModelError, find, totals
-from costmodel.crossover import Crossover, Subject, costs, crossover, largest
+from costmodel.catalog import Subject
+from costmodel.crossover import Crossover, costs, crossover, largest
 from costmodel.symbolic import derive, expression_text, symbol
 from costmodel.symbolic.roots import positive_roots
 from costmodel.validate.references import REFERENCES
