@@ -4,6 +4,9 @@
 - one cost in process: a layer's ledger at a shape, and its totals in every metric
 - fvcore's count of a torch module of the same layer at the same shape, as a multiple of that, and of the same totals by
   the Python form of their formulas, derived once as for many shapes, which is what the limit is for
+- a sweep of a non-local block over a dense grid of four axes, against `numpy.full` writing an array of its size and
+  type, and against SymPy's `lambdify` on the same grid, given as open axes, which broadcast, and as the arrays of all
+  its points; and a sweep of scattered points
 
 Everything takes turns, so that a busy machine slows all sides alike; each figure is the least, the median and the most
 of all turns. The limit of a ratio holds its median; that of a time holds its least, since a time has no other side
@@ -22,15 +25,19 @@ import sys
 import sysconfig
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
+import sympy
 import torch
 from fvcore.nn import FlopCountAnalysis
 
-from costmodel import LAYERS, METRICS, Layer, totals
-from costmodel.symbolic import derive
+from costmodel import LAYERS, METRICS, Layer, find, totals
+from costmodel.sweep import compile_formula
+from costmodel.symbolic import derive, symbol
 from costmodel.validate.references import REFERENCES
 
 SHAPE = (1, 512, 28, 28)
@@ -40,6 +47,13 @@ COMPLETION = {"_COSTMODEL_COMPLETE": "complete_bash", "COMP_WORDS": "costmodel c
 PROCESS_LIMIT = 1.5
 COST_LIMIT = 150.0
 FVCORE_LIMIT = 1000.0
+FULL_LIMIT = 0.5
+GRID_LIMIT = 5.0
+SCATTERED_LIMIT = 2.0
+
+AXES = (np.arange(1, 33), np.arange(16, 513, 16), np.arange(1, 113), np.arange(1, 113))
+"""N, C, H and W of a grid of 12.8 million points."""
+SCATTERED = 10**7
 
 
 class Figure(NamedTuple):
@@ -63,7 +77,7 @@ class Figure(NamedTuple):
         values = "".join(f"{value:>12,.2f}" for value in (self.least, self.median, self.most))
         bound = f"≤ {self.at_most:,g}" if self.at_most else f"≥ {self.at_least:,g}" if self.at_least else ""
         verdict = "" if not bound else "holds" if self.holds else "MISSED"
-        return f"{self.what:46}{values} {self.unit:3} {bound:8} {verdict}".rstrip()
+        return f"{self.what:52}{values} {self.unit:3} {bound:8} {verdict}".rstrip()
 
 
 def figure(
@@ -155,6 +169,41 @@ def costs(turns: int) -> list[Figure]:
     ]
 
 
+def sweeps(turns: int) -> list[Figure]:
+    """Compiled formulas over arrays, against what else fills such an array."""
+    grid = dict(zip("NCHW", np.ix_(*AXES), strict=True))
+    points = dict(
+        zip("NCHW", (np.ascontiguousarray(axis) for axis in np.broadcast_arrays(*grid.values())), strict=True)
+    )
+    random = np.random.default_rng(0)
+    scattered = {name: random.choice(axis, SCATTERED) for name, axis in zip("NCHW", AXES, strict=True)}
+    derivation = derive(find("non-local"), {"reduction": 2})
+    found = []
+    for metric in ("macs", "arithmetic"):
+        compiled = compile_formula(derivation, metric)
+        lambdified = sympy.lambdify([symbol(name) for name in "NCHW"], derivation.formula(metric).exact, "numpy")
+        assert np.array_equal(compiled(**grid), lambdified(**grid))
+        ways = [
+            partial(compiled, **grid),
+            partial(np.full, [len(axis) for axis in AXES], 7),
+            partial(lambdified, **grid),
+            partial(lambdified, **points),
+            partial(compiled, **scattered),
+            partial(lambdified, **scattered),
+        ]
+        times = [[seconds(way, 1) for way in ways] for _ in range(turns + 1)][1:]  # the first turn finds memory cold
+        for what, other, own, limit in [
+            ("numpy.full / sweep of a grid", 1, 0, FULL_LIMIT),
+            # Of open axes `lambdify` too works out most in small shapes: it is left with four passes for the macs.
+            ("lambdify / sweep, open axes", 2, 0, GRID_LIMIT if metric == "arithmetic" else None),
+            ("lambdify / sweep, arrays of all points", 3, 0, GRID_LIMIT),
+            ("lambdify / sweep, scattered points", 5, 4, SCATTERED_LIMIT),
+        ]:
+            ratios = [turn[other] / turn[own] for turn in times]
+            found.append(figure(f"{metric}, {what}", "×", ratios, at_least=limit))
+    return found
+
+
 def seconds(run: Callable[[], object], times: int) -> float:
     """How long one run takes, of so many in a row."""
     return timeit.timeit(run, number=times) / times
@@ -166,11 +215,11 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=7, help="how often each thing is measured")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    figures = processes(options.turns) + costs(options.turns)
+    figures = processes(options.turns) + costs(options.turns) + sweeps(options.turns)
     if options.json:
         print(json.dumps([{**measured._asdict(), "holds": measured.holds} for measured in figures], indent=2))
     else:
-        print(f"{'':46}{'least':>12}{'median':>12}{'most':>12}     limit")
+        print(f"{'':52}{'least':>12}{'median':>12}{'most':>12}     limit")
         print(*figures, sep="\n")
     return 0 if all(measured.holds for measured in figures) else 1
 

@@ -269,6 +269,48 @@ def validate(
     raise typer.Exit(command.run(layers or [], device, report, as_json=as_json))
 
 
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel sweep se non-local --grid c=64:2048:64 --grid side=7:224:7 -o costs.csv"),
+    short_help="Count layers over a grid of sizes, into a file.",
+)
+def sweep(
+    layers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4,bias=true sets options."
+        ),
+    ],
+    grid: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUES",
+            help="An axis: n, c, t, h, w, side (h=w) or an integer option. 64:2048:64 ends at 2048, if a step hits it; "
+            "64,128,256 lists. Repeatable.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="Ending in .csv, .parquet or .npz, which is its format."),
+    ],
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A size or option that is no axis; n is 1 unless given. Repeatable."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is counted.")
+    ] = "macs",
+) -> None:
+    """Count layers over a grid of sizes, exactly, into a file.
+
+    CSV and Parquet have a row for each point, NPZ an array for each layer. An interrupted sweep goes on when the
+    same command is run again.
+    """
+    from costmodel_cli import sweep as command
+
+    raise typer.Exit(command.run(layers, grid, at or [], metric, output))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     # Counts of legal sizes can have more digits than Python prints by default.

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from costmodel.catalog import find
 from costmodel.dimension import CostModelError, abbreviate
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Exit, Unchecked
+from costmodel_cli.progress import progress
 
 if TYPE_CHECKING:
     from costmodel.validate import Report
@@ -22,7 +23,7 @@ def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool
     from costmodel.validate import Unavailable, validate
 
     try:
-        with _writing(report) as file, _progress() as advance:
+        with _writing(report) as file, progress() as advance:
             found = validate(names, device=device, progress=advance)
             if file:
                 file.write(found.to_json() + "\n")
@@ -62,26 +63,6 @@ def _writing(path: str | None) -> Iterator[IO[str] | None]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def advance(done: int, total: int, what: str) -> None:
-            progress.update(task, completed=done, total=total, description=what)
-
-        yield advance
 
 
 def _show(report: "Report", path: str | None) -> None:

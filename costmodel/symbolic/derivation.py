@@ -1,6 +1,7 @@
 """A layer run on symbols."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -60,7 +61,12 @@ class Derivation(NamedTuple):
         For the same layer at many sizes: deriving it takes SymPy and some milliseconds, once.
         """
         formula = self.formula(metric)
-        scope = {"min": min, **{type(call).__name__: call.counts for call in formula.calls()}, "__builtins__": {}}
+        scope = {
+            "min": min,
+            "isqrt": math.isqrt,
+            **{type(call).__name__: call.counts for call in formula.calls()},
+            "__builtins__": {},
+        }
         # Its text is written by this package from a layer's own operations: nothing a user typed is in it but numbers.
         function: Callable[..., int] = eval(f"lambda {', '.join(self.symbols)}: {formula.python()}", scope)  # noqa: S307
         return function

@@ -12,6 +12,7 @@ from costmodel.symbolic.notation import (
     expression_latex,
     expression_python,
     expression_text,
+    is_root,
     symbol,
     terms,
 )
@@ -66,6 +67,8 @@ class Formula(NamedTuple):
     def imports(self) -> list[str]:
         """The lines that its Python form needs before it."""
         found = {type(call).__name__: call.counts.__module__ for call in self.calls()}
+        if any(map(is_root, self.exact.atoms(sympy.floor))):
+            found["isqrt"] = "math"
         return [f"from {module} import {name}" for name, module in sorted(found.items())]
 
     def conditions_text(self) -> list[str]:

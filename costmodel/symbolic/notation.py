@@ -157,6 +157,8 @@ class _Python(StrPrinter):  # type: ignore[misc]
         return f"({sign}{above}//{self.parenthesize(denominator, PRECEDENCE['Pow'])})"
 
     def _print_floor(self, expression: sympy.floor) -> str:
+        if is_root(expression):
+            return f"isqrt({self._print(expression.args[0] ** 2)})"
         return self._quotient(expression.args[0])
 
     def _print_ceiling(self, expression: sympy.ceiling) -> str:
@@ -168,6 +170,11 @@ class _Python(StrPrinter):  # type: ignore[misc]
 
     def _print_Min(self, expression: sympy.Min) -> str:
         return f"min({', '.join(map(self._print, expression.args))})"
+
+
+def is_root(rounded: sympy.Expr) -> bool:
+    """Whether a floor is that of a square root."""
+    return any(not factor.as_base_exp()[1].is_Integer for factor in sympy.Mul.make_args(rounded.args[0]))
 
 
 def expression_latex(expression: sympy.Expr) -> str:

@@ -3,7 +3,7 @@
 import pytest
 import sympy
 
-from costmodel import find
+from costmodel import find, totals
 from costmodel.symbolic import derive, symbol
 
 
@@ -74,6 +74,15 @@ def test_python_divides_by_integers_only() -> None:
     formula = derive(find("conv"), {"stride": 2, "kernel": 3}).formula("macs")
     assert "/" not in formula.python().replace("//", "")
     assert eval(formula.python(), {"N": 1, "C": 6, "H": 5, "W": 7, "C_out": 4, "g": 2}) == 4 * 27 * 3 * 4  # noqa: S307 (what users run)
+
+
+def test_a_chosen_stride_is_a_root_that_rounds() -> None:
+    """⌊√P⌋ in Python is isqrt, and exact at any size."""
+    layer = find("sparse-attention")
+    derivation = derive(layer, {"stride": None, "heads": 1})
+    assert derivation.formula("macs").imports() == ["from math import isqrt"]
+    side = 10**30 + 7
+    assert derivation.function("macs")(1, 4, side, 3) == totals(layer.run((1, 4, side, 3), {"heads": 1}))["macs"]
 
 
 def test_counted_functions_wait_for_numbers() -> None:

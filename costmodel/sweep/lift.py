@@ -1,7 +1,4 @@
-"""Exact costs over arrays of sizes. The only door to NumPy.
-
-Arrays hold Python ints (``dtype=object``), which neither wrap nor round.
-"""
+"""Layer programs over arrays of Python ints (``dtype=object``), which neither wrap nor round."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
