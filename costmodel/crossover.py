@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 from costmodel.catalog import Layer, Subject, spoken
 from costmodel.conventions import total
 from costmodel.dimension import CostModelError, Dim, abbreviate
-from costmodel.symbolic import derive, expression_text, symbol
+from costmodel.symbolic import LETTERS, derive, expression_text, symbol
 from costmodel.symbolic.roots import on_class, positive_roots, sign
 
-SIZES = {"n": "N", "c": "C", "t": "T", "h": "H", "w": "W"}
-AXES = (*SIZES, "side", "p")
+AXES = (*LETTERS, "side", "p")
 """What can vary besides options: the sizes, side = H = W, and positions p = H·W."""
 
 CLASSES = 512
@@ -100,7 +99,7 @@ def largest(subject: Subject, *, over: str, at: Mapping[str, int], metric: str, 
     """
     curve = Curve(subject, over, _variable(over, subject.layer), at, metric)
     if curve.open_symbols():
-        missing = ", ".join(sorted(name for name, letter in SIZES.items() if symbol(letter) in curve.open_symbols()))
+        missing = ", ".join(sorted(name for name, letter in LETTERS.items() if symbol(letter) in curve.open_symbols()))
         raise CostModelError(f"what fits depends on {missing}: fix it with --at")
 
     def fits(value: int) -> int | None:
@@ -142,7 +141,9 @@ class Curve:
         formula = derivation.formula(metric)
         if formula.calls():
             raise CostModelError(f"{subject.name} has no closed form: {', '.join(formula.functions())} counts")
-        self._places = {symbol(SIZES.get(name, name)): value for name, value in at.items() if name not in ("side", "p")}
+        self._places = {
+            symbol(LETTERS.get(name, name)): value for name, value in at.items() if name not in ("side", "p")
+        }
         if letter:
             self._places[symbol(letter)] = self.variable
         for name, value in ((over, self.variable), *at.items()):
@@ -190,7 +191,7 @@ class Curve:
 def _variable(over: str, *layers: Layer) -> Any:
     """The symbol of what varies."""
     if over in AXES:
-        return symbol({"side": "S", "p": "P", **SIZES}[over])
+        return symbol({"side": "S", "p": "P", **LETTERS}[over])
     options = {name: option.symbol for layer in layers for name, option in layer.options.items()}
     letter = options.get(over)
     if letter is None:
@@ -204,7 +205,9 @@ def _check(over: str, at: Mapping[str, int]) -> None:
         if name not in AXES:
             raise CostModelError(f"what --at fixes is one of {', '.join(AXES)}, not {abbreviate(name)}")
     taken = [
-        letter for name in (over, *at) for letter in {"side": "hw", "p": "hw"}.get(name, name if name in SIZES else "")
+        letter
+        for name in (over, *at)
+        for letter in {"side": "hw", "p": "hw"}.get(name, name if name in LETTERS else "")
     ]
     if len(set(taken)) < len(taken):
         raise CostModelError(f"{', '.join((over, *at))} fix a size twice: side and p stand for both h and w")

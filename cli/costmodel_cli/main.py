@@ -295,7 +295,7 @@ def sweep(
     ],
     at: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A size or option that is no axis; n is 1 unless given. Repeatable."),
+        typer.Option(metavar="SIZES", help="Sizes and options that are no axis, as side=28,n=2; n is 1 unless given."),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is counted.")

@@ -21,16 +21,15 @@ def shape(text: str) -> tuple[int, ...]:
             f"a shape is written N×C×H×W, such as 1x512x28x28, or N×C×T×H×W for video, not {abbreviate(text)}"
         )
     names = "NCHW" if len(parts) == 4 else "NCTHW"
-    return tuple(_size(part, name, text) for part, name in zip(parts, names, strict=True))
+    return tuple(size(part, f"{name} in the shape {abbreviate(text)}") for part, name in zip(parts, names, strict=True))
 
 
-def _size(part: str, name: str, text: str) -> int:
-    if not is_number(part) or int(part) == 0:
-        limit = f" of at most {LONGEST} digits" if len(part) > LONGEST else ""
-        raise CostModelError(
-            f"{name} in the shape {abbreviate(text)} must be a positive integer{limit}, not {abbreviate(part)}"
-        )
-    return int(part)
+def size(text: str, what: str) -> int:
+    """A positive integer."""
+    if not is_number(text) or int(text) == 0:
+        limit = f" of at most {LONGEST} digits" if len(text) > LONGEST else ""
+        raise CostModelError(f"{what} must be a positive integer{limit}, not {abbreviate(text)}")
+    return int(text)
 
 
 def metric(text: str) -> str:

@@ -2,17 +2,14 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from costmodel.catalog import LONGEST, is_number, read
+from costmodel.catalog import read
 from costmodel.dimension import CostModelError, abbreviate
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.progress import progress
-
-T = TypeVar("T")
 
 INTERRUPTED = 130
 """The exit status of a command that was interrupted, as shells have it."""
@@ -25,8 +22,8 @@ def run(layers: Sequence[str], grid: Sequence[str], at: Sequence[str], metric: s
     """Count layers over a grid into a file, going on where an interruption left it."""
     subjects = [read(text) for text in layers]
     reading.metric(metric)
-    axes = _pairs(grid, "--grid", "c=64:2048:64 or c=64,128,256", _values)
-    fixed = _pairs(at, "--at", "n=1", _value)
+    axes = _axes(grid)
+    fixed = reading.sizes(at)
     from costmodel.sweep import Sweep, Unavailable, write
 
     try:
@@ -48,25 +45,27 @@ def run(layers: Sequence[str], grid: Sequence[str], at: Sequence[str], metric: s
     return Exit.HOLDS
 
 
-def _pairs(given: Sequence[str], option: str, example: str, read: Callable[[str, str], T]) -> dict[str, T]:
-    """``name=…``, each name once."""
-    pairs: dict[str, T] = {}
+def _axes(given: Sequence[str]) -> dict[str, Sequence[int]]:
+    """``c=64:2048:64``, each name once."""
+    axes: dict[str, Sequence[int]] = {}
     for pair in given:
         name, equals, text = pair.partition("=")
         name = name.strip().lower()
         if not (name and equals):
-            raise CostModelError(f"{option} is written name=values, such as {example}, not {abbreviate(pair)}")
-        if name in pairs:
-            raise CostModelError(f"{option} {abbreviate(name)} is given twice")
-        pairs[name] = read(name, text)
-    return pairs
+            raise CostModelError(
+                f"--grid is written name=values, such as c=64:2048:64 or c=64,128,256, not {abbreviate(pair)}"
+            )
+        if name in axes:
+            raise CostModelError(f"--grid {abbreviate(name)} is given twice")
+        axes[name] = _values(name, text)
+    return axes
 
 
 def _values(name: str, text: str) -> Sequence[int]:
     """``64:2048:64``, with its end if a step hits it, or ``64,128,256``."""
     if ":" not in text:
-        return [_value(name, part) for part in text.split(",")]
-    start, stop, *step = [_value(name, part) for part in text.split(":")]
+        return [reading.size(part.strip(), name) for part in text.split(",")]
+    start, stop, *step = [reading.size(part.strip(), name) for part in text.split(":")]
     if len(step) > 1:
         raise CostModelError(f"{name} is written start:stop or start:stop:step, not {abbreviate(text)}")
     values = range(start, stop + 1, *step)
@@ -74,11 +73,3 @@ def _values(name: str, text: str) -> Sequence[int]:
         has = "no values" if not values else f"more than {LONGEST_AXIS:,} values"
         raise CostModelError(f"the axis {name} has {has}: {abbreviate(text)}")
     return values
-
-
-def _value(name: str, text: str) -> int:
-    part = text.strip()
-    if not is_number(part) or int(part) == 0:
-        limit = f" of at most {LONGEST} digits" if len(part) > LONGEST else ""
-        raise CostModelError(f"{name} must be a positive integer{limit}, not {abbreviate(part)}")
-    return int(part)

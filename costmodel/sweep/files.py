@@ -87,9 +87,7 @@ def _format(path: Path, sweep: Sweep) -> Format:
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise Unavailable(
-                "Parquet needs pyarrow, which is not installed: pip install 'attention-costmodel[sweep]'"
-            ) from None
+            raise Unavailable("Parquet needs pyarrow, which is not installed: pip install pyarrow") from None
     larger = [name for name, fits in sweep.fits.items() if not fits]
     larger += [f"the axis {name}" for name, values in sweep.axes.items() if values.dtype == object]
     if larger and not form.any_integer:

@@ -10,13 +10,10 @@ from costmodel.catalog import Layer, Subject, nearest, read, spoken
 from costmodel.dimension import CostModelError, abbreviate
 from costmodel.sweep.blocks import Array, Index
 from costmodel.sweep.compiled import Compiled, compile_formula, integers
-from costmodel.symbolic import derive
+from costmodel.symbolic import LETTERS, derive
 
 if TYPE_CHECKING:
     import xarray
-
-SIZES = {"n": "N", "c": "C", "t": "T", "h": "H", "w": "W"}
-"""The axes that are sizes, and their symbols; ``side`` is H and W at once."""
 
 
 class Grid(NamedTuple):
@@ -105,7 +102,7 @@ class Sweep:
         if "side" in sources:
             sources |= dict.fromkeys("hw", sources.pop("side"))
         video = "t" in sources
-        sizes = [name for name in SIZES if name in sources]
+        sizes = [name for name in LETTERS if name in sources]
         letters = {name: o.symbol for name, o in layer.options.items() if o.symbol and spoken(name) in self.axes}
         fixed = {name: at[spoken(name)] for name in layer.options if spoken(name) in at}
         defaults = {name: option.default for name, option in layer.options.items() if option.symbol}
@@ -124,7 +121,7 @@ class Sweep:
 
             _check_axis(run, values)
         derivation = derive(layer, {**given, **letters}, video=video)
-        symbols = {SIZES[name]: sources[name] for name in sizes}
+        symbols = {LETTERS[name]: sources[name] for name in sizes}
         symbols |= {letter: spoken(name) for name, letter in letters.items()}
         return compile_formula(derivation, self.metric), symbols
 
@@ -167,7 +164,7 @@ def _check_names(subjects: Sequence[Subject], axes: Mapping[str, Sequence[int]],
     integer = {spoken(name): o for layer, _, _ in subjects for name, o in layer.options.items() if _is_integer(o)}
     open_ = {name for name, option in integer.items() if option.symbol}
     for name, known in [*((name, open_) for name in axes), *((name, set(integer)) for name in at)]:
-        accepted = [*SIZES, "side", *sorted(known)]
+        accepted = [*LETTERS, "side", *sorted(known)]
         if name not in accepted:
             raise CostModelError(
                 f"{abbreviate(name)} is none of the sizes and options of these layers{nearest(name, accepted)}: "

@@ -5,7 +5,7 @@ floors, whatever the sizes. The closed form that a person recognises is its *div
 becomes ``a/b``, and the condition that b divides a is kept beside it.
 """
 
-from costmodel.symbolic.derivation import SIZES, Derivation, derive
+from costmodel.symbolic.derivation import LETTERS, SIZES, Derivation, derive
 from costmodel.symbolic.formula import Formula
 from costmodel.symbolic.notation import (
     Term,
@@ -19,6 +19,7 @@ from costmodel.symbolic.notation import (
 )
 
 __all__ = [
+    "LETTERS",
     "SIZES",
     "Derivation",
     "Formula",

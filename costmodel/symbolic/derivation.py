@@ -15,6 +15,8 @@ from costmodel.symbolic.formula import Formula
 from costmodel.symbolic.notation import Counted, parse, symbol, terms
 
 SIZES = {"N": "batch size", "C": "input channels", "T": "frames", "H": "height", "W": "width"}
+LETTERS = {letter.lower(): letter for letter in SIZES}
+"""The sizes as users name them: ``n``, ``c``, ``t``, ``h``, ``w``."""
 
 
 def _lift(function: Callable[..., int], dims: Sequence[Dim], static: dict[str, Any]) -> sympy.Expr:

@@ -216,7 +216,7 @@ def test_without_pyarrow(costmodel_, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = costmodel_("sweep", "se", "--grid", "c=64", "--at", "side=7", "-o", str(tmp_path / "out.parquet"))
     assert (result.status, result.out) == (3, "")
-    assert "pip install 'attention-costmodel[sweep]'" in result.err
+    assert "pip install pyarrow" in result.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -227,3 +227,11 @@ def test_bar_on_a_terminal(costmodel_, tmp_path, monkeypatch) -> None:
     result = costmodel_("sweep", "se", *GRID, "-o", str(tmp_path / "out.csv"))
     assert result.status == 0
     assert "joining" in result.err
+
+
+def test_sizes_are_fixed_as_everywhere(costmodel_, tmp_path) -> None:
+    """--at takes c=512,n=1 as crossover does, or once for each."""
+    together, apart = tmp_path / "together.csv", tmp_path / "apart.csv"
+    costmodel_("sweep", "se", "--grid", "c=64,512", "--at", "side=7,n=3", "-o", str(together))
+    costmodel_("sweep", "se", "--grid", "c=64,512", "--at", "side=7", "--at", "n=3", "-o", str(apart))
+    assert together.read_text() == apart.read_text() == "c,se\n64,1536\n512,98304\n"
