@@ -7,6 +7,8 @@
 - a sweep of a non-local block over a dense grid of four axes, against `numpy.full` writing an array of its size and
   type, and against SymPy's `lambdify` on the same grid, given as open axes, which broadcast, and as the arrays of all
   its points; and a sweep of scattered points
+- a map of which of eight layers is cheapest at a million points, counted, drawn and saved as PNG by a process of its
+  own that has matplotlib imported
 
 Everything takes turns, so that a busy machine slows all sides alike; each figure is the least, the median and the most
 of all turns. The limit of a ratio holds its median; that of a time holds its least, since a time has no other side
@@ -23,6 +25,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import timeit
 from collections.abc import Callable
 from functools import partial
@@ -50,10 +53,22 @@ FVCORE_LIMIT = 1000.0
 FULL_LIMIT = 0.5
 GRID_LIMIT = 5.0
 SCATTERED_LIMIT = 2.0
+MAP_LIMIT = 2.0
 
 AXES = (np.arange(1, 33), np.arange(16, 513, 16), np.arange(1, 113), np.arange(1, 113))
 """N, C, H and W of a grid of 12.8 million points."""
 SCATTERED = 10**7
+
+MAP = """
+import matplotlib.backends.backend_agg, matplotlib.figure, matplotlib.style, sys, time
+start = time.perf_counter()
+from costmodel.plots import Cheapest, save
+layers = ["danet-pam", "sparse-attention", "conv", "non-local", "dense-attention", "sparse-attention:pattern=fixed",
+          "conv:kernel=5", "danet-head"]
+save(Cheapest.of(layers, {"side": range(8, 1008), "c": range(32, 32032, 32)}).figure(), sys.argv[1])
+print(time.perf_counter() - start)
+"""
+"""A program that prints how long it takes to count and draw a map, three of whose layers are cheapest somewhere."""
 
 
 class Figure(NamedTuple):
@@ -204,6 +219,14 @@ def sweeps(turns: int) -> list[Figure]:
     return found
 
 
+def maps(turns: int) -> list[Figure]:
+    """A figure of eight layers, from the start of a process that has matplotlib imported to the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", MAP, str(Path(folder, "map.png"))]
+        times = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(turns + 1)][1:]
+    return [figure("map of eight layers, 1000 × 1000 points", "s", times, at_most=MAP_LIMIT)]
+
+
 def seconds(run: Callable[[], object], times: int) -> float:
     """How long one run takes, of so many in a row."""
     return timeit.timeit(run, number=times) / times
@@ -215,7 +238,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=7, help="how often each thing is measured")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    figures = processes(options.turns) + costs(options.turns) + sweeps(options.turns)
+    figures = processes(options.turns) + costs(options.turns) + sweeps(options.turns) + maps(options.turns)
     if options.json:
         print(json.dumps([{**measured._asdict(), "holds": measured.holds} for measured in figures], indent=2))
     else:

@@ -135,6 +135,16 @@ class Layer(NamedTuple):
             raise CostModelError(f"{self.name}: {error}") from None
         return x.ledger
 
+    def _repr_html_(self) -> str:
+        """For a notebook: what the layer is, and its options as Python spells them."""
+        from html import escape
+
+        from costmodel.html import table
+
+        options = [(o.name, o.accepts, o.default, o.symbol or "") for o in self.options.values()]
+        about = f"<p><strong>{escape(self.name)}</strong>: {escape(self.summary)}<br/>{escape(self.source)}</p>"
+        return about + (table(("option", "takes", "default", "in formulas"), options) if options else "")
+
 
 class Subject(NamedTuple):
     """A layer, the options given for it, and how it was asked for."""
@@ -163,7 +173,9 @@ def layer(
     """
 
     def register(program: Program) -> Program:
-        if name in LAYERS:
+        known = LAYERS[name].program if name in LAYERS else program
+        # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
+        if (known.__module__, known.__qualname__) != (program.__module__, program.__qualname__):
             raise CostModelError(f"a layer called {name!r} exists already")
         options = {}
         for parameter in inspect.signature(program).parameters.values():
@@ -213,6 +225,11 @@ def read(text: str, given: Iterable[str] = (), *, letters: bool = False) -> Subj
     if not letters:
         layer.resolve(options)
     return Subject(layer, options, text)
+
+
+def subject_of(layer: str | Subject) -> Subject:
+    """A layer as it is named on the command line, such as ``se:reduction=4``, or as it is."""
+    return read(layer) if isinstance(layer, str) else layer
 
 
 def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:

@@ -13,11 +13,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from costmodel.catalog import Layer, Subject, spoken
+from costmodel.catalog import Layer, Subject, spoken, subject_of
 from costmodel.conventions import total
 from costmodel.dimension import CostModelError, Dim, abbreviate
 from costmodel.symbolic import LETTERS, derive, expression_text, symbol
-from costmodel.symbolic.roots import on_class, positive_roots, sign
+from costmodel.symbolic.roots import on_class, positive_roots, signs
 
 AXES = (*LETTERS, "side", "p")
 """What can vary besides options: the sizes, side = H = W, and positions p = H·W."""
@@ -63,8 +63,13 @@ class Run(NamedTuple):
     """None: it depends on the remainder."""
 
 
-def crossover(a: Subject, b: Subject, *, over: str, at: Mapping[str, int], metric: str) -> Crossover:
+def crossover(
+    a: str | Subject, b: str | Subject, *, over: str, at: Mapping[str, int] | None = None, metric: str = "macs"
+) -> Crossover:
     """Where the costs of `a` and `b` in `metric` cross as `over` grows, with the sizes in `at` fixed.
+
+    >>> crossover("danet-pam", "danet-cam", over="p").verdict
+    'danet-pam is cheaper below p = 2·C/3, danet-cam above'
 
     `over` is one of `AXES` or an integer option of either layer. Sizes that `at` leaves out stay open, except for n: a
     sample costs the same among however many, so which one is cheaper does not depend on it.
@@ -72,8 +77,9 @@ def crossover(a: Subject, b: Subject, *, over: str, at: Mapping[str, int], metri
     Raises `CostModelError` where the question has no answer: an option that cannot vary, a cost that depends on H and W
     apart where p is asked for, or one without closed form.
     """
+    a, b = subject_of(a), subject_of(b)
     variable = _variable(over, a.layer, b.layer)
-    curves = [Curve(subject, over, variable, at, metric) for subject in (a, b)]
+    curves = [Curve(each, over, variable, at or {}, metric) for each in (a, b)]
     difference = curves[0].form - curves[1].form
     rounded = any(curve.rounded for curve in curves)
     names = {1: a.name, -1: b.name}
@@ -90,14 +96,17 @@ def crossover(a: Subject, b: Subject, *, over: str, at: Mapping[str, int], metri
     return Crossover(curves[0].shown - curves[1].shown, crossings, verdict, rounded)
 
 
-def largest(subject: Subject, *, over: str, at: Mapping[str, int], metric: str, limit: int) -> int | None:
+def largest(
+    layer: str | Subject, *, over: str, limit: int, at: Mapping[str, int] | None = None, metric: str = "macs"
+) -> int | None:
     """The largest value of `over` at which the cost, of one sample unless `at` says n, is at most `limit`.
 
     None if there is no such value.
 
     Raises `CostModelError` as `crossover` does, if another size is left open, and if every value from some on fits.
     """
-    curve = Curve(subject, over, _variable(over, subject.layer), at, metric)
+    asked = subject_of(layer)
+    curve = Curve(asked, over, _variable(over, asked.layer), at or {}, metric)
     if curve.open_symbols():
         missing = ", ".join(sorted(name for name, letter in LETTERS.items() if symbol(letter) in curve.open_symbols()))
         raise CostModelError(f"what fits depends on {missing}: fix it with --at")
@@ -109,7 +118,7 @@ def largest(subject: Subject, *, over: str, at: Mapping[str, int], metric: str, 
     try:
         runs = _runs([curve], curve.exact - limit, fits)
     except NotImplementedError as error:
-        raise CostModelError(f"{subject.name} over {over} cannot be solved: {error}") from None
+        raise CostModelError(f"{asked.name} over {over} cannot be solved: {error}") from None
     fitting = [run for run in runs if run.sign == 1]
     if not fitting:
         return None
@@ -126,10 +135,32 @@ def costs(
     return [Curve(subject, over, variable, at, metric).at(value) for subject in subjects]
 
 
+def forms(
+    subjects: Sequence[Subject], *, over: Sequence[str], at: Mapping[str, int], metric: str
+) -> tuple[list[Any], list[Dim]]:
+    """The symbols of `over`, and each cost in closed form in them, of one sample unless n is given.
+
+    Raises `CostModelError` as `crossover` does, and where a cost depends on another size too.
+    """
+    first, *others = over
+    variables = {name: _variable(name, *(subject.layer for subject in subjects)) for name in over}
+    fixed = {**at, **{name: variables[name] for name in others if name in AXES}}
+    found = []
+    for subject in subjects:
+        letters = {name: o.symbol for name, o in subject.layer.options.items() if name in others and o.symbol}
+        opened = subject._replace(options={**subject.options, **letters})
+        form = Curve(opened, first, variables[first], fixed, metric).form
+        form = form.subs({symbol(letter): variables[name] for name, letter in letters.items()})
+        if form.free_symbols - {*variables.values()}:
+            raise CostModelError(f"{subject.name} depends on more than {' and '.join(over)}: fix the rest with --at")
+        found.append(form)
+    return [*variables.values()], found
+
+
 class Curve:
     """One layer's cost as a function of one variable."""
 
-    def __init__(self, subject: Subject, over: str, variable: Any, at: Mapping[str, int], metric: str) -> None:
+    def __init__(self, subject: Subject, over: str, variable: Any, at: Mapping[str, Dim], metric: str) -> None:
         self._subject, self._over, self._at, self._metric = subject, over, at, metric
         layer = subject.layer
         _check(over, at)
@@ -167,7 +198,9 @@ class Curve:
 
     def _depends_on_positions_only(self, exact: Dim) -> None:
         h, w, p = map(symbol, "HWP")
-        if w in exact.subs(h, p / w).simplify().free_symbols:
+        placed = exact.subs(h, p / w).expand()
+        # What expanding leaves, simplifying may not; but that takes long.
+        if w in placed.free_symbols and w in placed.simplify().free_symbols:
             raise CostModelError(
                 f"{self._subject.name} depends on H and W apart, not on p = H·W alone: use side, h or w"
             )
@@ -200,7 +233,7 @@ def _variable(over: str, *layers: Layer) -> Any:
     return symbol(letter)
 
 
-def _check(over: str, at: Mapping[str, int]) -> None:
+def _check(over: str, at: Mapping[str, Dim]) -> None:
     for name in at:
         if name not in AXES:
             raise CostModelError(f"what --at fixes is one of {', '.join(AXES)}, not {abbreviate(name)}")
@@ -334,13 +367,10 @@ def _in_symbols(
 ) -> tuple[list[Crossing], str]:
     if difference == 0:
         return [], "they cost the same everywhere"
-    ends = [0, *roots]
-    between = [(low + high) / 2 for low, high in zip(ends, roots, strict=False)]
-    points = [*between, 2 * roots[-1]] if roots else [variable]
-    signs = [sign(difference.subs(variable, point)) for point in points]
-    if None in signs:
+    found = signs(difference, variable, roots)
+    if None in found:
         raise NotImplementedError("which one is cheaper depends on the sizes left open")
-    cheaper = [names[-(found or 0)] if found else "neither" for found in signs]
+    cheaper = [names[-sign] if sign else "neither" for sign in found]
     crossings = [
         Crossing(root, None, None, before, after)
         for root, before, after in zip(roots, cheaper, cheaper[1:], strict=False)

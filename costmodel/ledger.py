@@ -91,3 +91,16 @@ class Ledger:
             for kind, count in row.arithmetic.items():
                 total[kind] = total.get(kind, 0) + count
         return total
+
+    def _repr_html_(self) -> str:
+        """For a notebook: a line an operation, a column a kind of arithmetic that occurs."""
+        from costmodel.html import table
+
+        total = self.arithmetic()
+        rows = (
+            (row.name, row.kind, "×".join(map(str, row.output)), row.params, *(row.arithmetic.get(k, 0) for k in total))
+            for row in self.rows
+        )
+        headers = ("operation", "kind", "output", "params", *total)
+        whole = ("total", "", "", self.params(), *total.values())
+        return table(headers, rows, numbers=1 + len(total), total=whole)

@@ -17,10 +17,11 @@ exclude_patterns = ["_build"]
 smartquotes = False  # x' is x', not an apostrophe
 default_role = "code"  # docstrings write `name` for a parameter
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 2
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_render_markdown_format = "myst"  # so that what shows itself as Markdown may hold mathematics
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

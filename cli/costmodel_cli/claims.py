@@ -36,6 +36,7 @@ def _show(found: "Sequence[Finding]") -> None:
             lines += [""] if said else []
             said = finding.claim
             lines += [f"{said.name}: {said.says} ({said.source})"]
+            lines += [f"  where {name} = {text}" for name, text in said.where.items()]
         given = ", ".join(f"{name} = {value}" for name, value in finding.statement.at.items())
         lines += [f"  {finding.statement.states}" + (f" at {given}" if given else "")]
         lines += [f"  → {finding.verdict}: {finding.evidence}"]
@@ -53,6 +54,7 @@ def _document(finding: "Finding") -> dict[str, Any]:
         "claim": finding.claim.name,
         "says": finding.claim.says,
         "source": finding.claim.source,
+        "where": dict(finding.claim.where),
         "states": finding.statement.states,
         "over": finding.statement.over,
         "at": dict(finding.statement.at),

@@ -31,7 +31,7 @@ def run(
 
     derivation = symbolic.derive(subject.layer, subject.options, video=video or (sizes is not None and len(sizes) == 5))
     formulas = [derivation.formula(name) for name in metrics]
-    values = _values(derivation, sizes, subject.options) if sizes else None
+    values = derivation.values(sizes, subject.options) if sizes else None
     if form == "json":
         render.show_json(_document(derivation, formulas, values))
     elif form == "python":
@@ -43,16 +43,6 @@ def run(
         print("\n".join(f.latex() for f in formulas))
     else:
         _show(derivation, formulas, values)
-
-
-def _values(derivation: "Derivation", sizes: tuple[int, ...], options: Mapping[str, Any]) -> dict[str, int]:
-    """A number for every symbol: the sizes, and the value of each open option unless it is given."""
-    layer = derivation.layer
-    given = {name: value for name, value in options.items() if value != layer.options[name].symbol}
-    # Running the layer refuses the sizes and options that it does not take, and chooses what it chooses itself.
-    chosen = layer.resolve(given) | layer.run(sizes, given).chosen
-    values = dict(zip((name for name in derivation.symbols if name in "NCTHW"), sizes, strict=True))
-    return values | {letter: chosen[name] for letter, name in derivation.symbols.items() if letter not in values}
 
 
 def _show(derivation: "Derivation", formulas: "Sequence[Formula]", values: Mapping[str, int] | None) -> None:

@@ -12,7 +12,7 @@ from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.page import printed_at_once
-from costmodel_cli.reading import AXES, DEVICES, FORMS
+from costmodel_cli.reading import AXES, DEVICES, FIGURES, FORMS
 
 
 class _AsTyped:
@@ -231,6 +231,46 @@ def fit(
     from costmodel_cli import fit as command
 
     command.run(layer, option or [], over, at or [], metric, limit, as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel plot map danet-pam sparse-attention conv -o map.png"),
+    short_help="Draw curves, a map, a ratio or the terms, into a file.",
+)
+def plot(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="curves|map|ratio|terms", autocompletion=_complete(FIGURES), help="What is drawn, as above."
+        ),
+    ],
+    layers: Annotated[
+        list[str],
+        typer.Argument(metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4 sets options."),
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Ending in .png, .svg or .pdf.")],
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="V[=VALUES]",
+            help="What varies, and from:to:step or a list; a map and a ratio have two. side, and c, unless given.",
+        ),
+    ] = None,
+    at: At = None,
+    metric: Metric = "macs",
+) -> None:
+    """Draw what layers cost, with the exact places where they cross; needs matplotlib.
+
+    \b
+    curves  cost against one variable, with the crossings marked
+    map     which layer is cheapest over two variables
+    ratio   how many times dearer the first of two layers is, over two variables
+    terms   what each term of a layer's formula is of its cost, over one variable
+    """  # noqa: D301 (the mark that keeps the lines below it as they are)
+    from costmodel_cli import plot as command
+
+    command.run(kind, layers, over or [], at or [], metric, output)
 
 
 @app.command(cls=_Command, epilog=_example("costmodel claims danet"))

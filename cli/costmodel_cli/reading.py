@@ -1,7 +1,7 @@
 """What users type, read: shapes, sizes, metrics and limits. Parsed, never evaluated."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from costmodel.catalog import LONGEST, is_number, nearest
@@ -10,6 +10,9 @@ from costmodel.dimension import CostModelError, abbreviate
 
 FORMS = ("text", "latex", "python", "json")
 DEVICES = ("auto", "cpu", "cuda")
+LONGEST_AXIS = 10**7
+"""The most values of an axis, all of which are held in memory."""
+FIGURES = ("curves", "map", "ratio", "terms")
 AXES = ("side", "h", "w", "p", "n", "c", "t")
 
 
@@ -66,3 +69,33 @@ def amount(text: str) -> int:
         if number >= 1 and number == int(number):
             return int(number)
     raise CostModelError(f"a limit is a whole number, such as 5000000000 or 5e9, not {abbreviate(text)}")
+
+
+def axes(given: Iterable[str], flag: str, usual: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    """``c=64:2048:64``, each name once; a name alone stands for its `usual` values, if there are any."""
+    found: dict[str, Sequence[int]] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        name = name.strip().lower()
+        if not name or not (equals or name in usual):
+            raise CostModelError(
+                f"{flag} is written name=values, such as c=64:2048:64 or c=64,128,256, not {abbreviate(pair)}"
+            )
+        if name in found:
+            raise CostModelError(f"{flag} {abbreviate(name)} is given twice")
+        found[name] = _values(name, text) if equals else usual[name]
+    return found
+
+
+def _values(name: str, text: str) -> Sequence[int]:
+    """``64:2048:64``, with its end if a step hits it, or ``64,128,256``."""
+    if ":" not in text:
+        return [size(part.strip(), name) for part in text.split(",")]
+    start, stop, *step = [size(part.strip(), name) for part in text.split(":")]
+    if len(step) > 1:
+        raise CostModelError(f"{name} is written start:stop or start:stop:step, not {abbreviate(text)}")
+    values = range(start, stop + 1, *step)
+    if not 0 < len(values) <= LONGEST_AXIS:
+        has = "no values" if not values else f"more than {LONGEST_AXIS:,} values"
+        raise CostModelError(f"the axis {name} has {has}: {abbreviate(text)}")
+    return values

@@ -1,6 +1,6 @@
 """Sentences of papers as propositions about costs, checked.
 
-    sources/*.toml: claim = sentence + source + statements ── parsed and solved ── verdict beside the recorded one
+    a TOML file: claim = sentence + source + statements ── parsed and solved ── verdict beside the recorded one
 
 A statement compares two expressions of sizes and of costs, such as ``macs("danet-pam") < macs("danet-cam")``. It
 holds, it fails, or it holds under a condition on one size, which is found and not guessed. Costs are in closed form,

@@ -1,11 +1,12 @@
 """Claims as they are written down: TOML files, one a source."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from costmodel.catalog import nearest
 from costmodel.dimension import CostModelError, abbreviate
 
 
@@ -18,8 +19,8 @@ class Statement(NamedTuple):
     """``holds``, ``fails`` or ``holds if …``."""
     over: str | None
     """The size that a condition is wanted on."""
-    at: Mapping[str, int]
-    """Sizes that are fixed."""
+    at: Mapping[str, int | str]
+    """Sizes that are fixed, as numbers or as expressions of others."""
 
 
 class Claim(NamedTuple):
@@ -29,6 +30,8 @@ class Claim(NamedTuple):
     says: str
     source: str
     statements: tuple[Statement, ...]
+    where: Mapping[str, str] = {}
+    """Names that its statements may use, and the expressions that they stand for; each may use those above it."""
 
 
 def survey() -> list[Claim]:
@@ -58,16 +61,30 @@ def _read(text: str, path: str) -> list[Claim]:
 def _claim(entry: Any, source: str, path: str) -> Claim:
     name = _take(entry, "name", str, path)
     where = f"{path}: {name}"
-    statements = tuple(
-        Statement(
-            _take(statement, "states", str, where),
-            _take(statement, "verdict", str, where),
-            _take(statement, "over", str, where) if "over" in statement else None,
-            _take(statement, "at", dict, where) if "at" in statement else {},
-        )
-        for statement in _take(entry, "statement", list, where)
-    )
-    return Claim(name, _take(entry, "says", str, where), entry.get("source", source), statements)
+    _check_keys(entry, ("name", "says", "source", "where", "statement"), where)
+    statements = [
+        made for statement in _take(entry, "statement", list, where) for made in _statements(statement, where)
+    ]
+    names = _take(entry, "where", dict, where) if "where" in entry else {}
+    texts = {name: _take(names, name, str, f"{where}: where") for name in names}
+    return Claim(name, _take(entry, "says", str, where), entry.get("source", source), tuple(statements), texts)
+
+
+def _statements(entry: Any, where: str) -> list[Statement]:
+    """One statement, or where `at` is a list of places one for each."""
+    states, verdict = (_take(entry, key, str, where) for key in ("states", "verdict"))
+    _check_keys(entry, Statement._fields, where)
+    over = _take(entry, "over", str, where) if "over" in entry else None
+    places = entry.get("at", {})
+    if not isinstance(places, list) or not all(isinstance(at, dict) for at in places):
+        places = [_take(entry, "at", dict, where) if "at" in entry else {}]
+    return [Statement(states, verdict, over, at) for at in places]
+
+
+def _check_keys(entry: Any, known: Sequence[str], where: str) -> None:
+    for key in entry:
+        if key not in known:
+            raise CostModelError(f"{where}: {key!r} is none of {', '.join(known)}{nearest(key, known)}")
 
 
 def _take(entry: Any, key: str, kind: type, where: str) -> Any:

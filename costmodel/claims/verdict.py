@@ -1,18 +1,21 @@
 """Whether a statement holds, for which sizes, and what shows it."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
-from costmodel.catalog import nearest, read
 from costmodel.claims.book import Claim, Statement
-from costmodel.conventions import METRICS
-from costmodel.dimension import CostModelError, Dim, abbreviate
-from costmodel.symbolic import derive, expression_text, parse, parse_relation, symbol
-from costmodel.symbolic.roots import positive_roots, sign
+from costmodel.claims.reading import Reading, read_statement
+from costmodel.dimension import CostModelError, Dim
+from costmodel.symbolic import expression_text, parse, symbol
+from costmodel.symbolic.roots import positive_roots, sign, signs
 
 _HOLDS = {"<": {-1}, "≤": {-1, 0}, "=": {0}, "≥": {0, 1}, ">": {1}}
 """The signs of left less right with which a relation holds."""
+
+_OPEN = "it depends on the other sizes: fix them (at)"
 
 
 class Finding(NamedTuple):
@@ -30,6 +33,16 @@ class Finding(NamedTuple):
         return self.verdict == self.statement.verdict
 
 
+class Piece(NamedTuple):
+    """An open interval of a size, or the one point `low` = `high`, and whether the statement holds throughout."""
+
+    low: Dim | None
+    """None: from 1 on."""
+    high: Dim | None
+    """None: without end."""
+    holds: bool
+
+
 def check(claim: Claim) -> list[Finding]:
     """What is found about every statement of a claim.
 
@@ -40,68 +53,96 @@ def check(claim: Claim) -> list[Finding]:
 
 def _check(claim: Claim, statement: Statement) -> Finding:
     try:
-        sides = parse_relation(statement.states, _cost)
-        left, right = (_placed(side, statement) for side in (sides[0], sides[2]))
-        verdict = _verdict(left - right, sides[1], statement.over)
+        reading = read_statement(claim, statement)
+        verdict = _verdict(reading, statement.over)
     except (CostModelError, NotImplementedError) as error:
         raise CostModelError(f"{claim.name}: {statement.states}: {error}") from None
-    return Finding(claim, statement, verdict, f"{expression_text(left)} {sides[1]} {expression_text(right)}")
+    return Finding(claim, statement, verdict, f"{_shown(reading.left)} {reading.relation} {_shown(reading.right)}")
 
 
-def _cost(metric: str, arguments: Sequence[str]) -> Dim:
-    """``macs("se:reduction=4")``, or of some of its rows: ``macs("non-local", "affinity")``."""
-    if metric not in METRICS:
-        raise CostModelError(
-            f"a cost is one of {', '.join(METRICS)}, not {abbreviate(metric)}{nearest(metric, METRICS)}"
-        )
-    if not arguments:
-        raise CostModelError(f"{metric} is that of a layer, such as {metric}('se')")
-    subject = read(arguments[0], letters=True)
-    derivation = derive(subject.layer, subject.options)
-    if len(arguments) == 1:
-        return derivation.formula(metric).expression
-    rows = [row.name for row in derivation.ledger.rows]
-    for name in arguments[1:]:
-        if name not in rows:
-            raise CostModelError(f"{subject.name} has no row {abbreviate(name)}{nearest(name, rows)}")
-    return derivation.of_rows(arguments[1:], metric).expression
+def _shown(side: Dim) -> str:
+    """In closed form; a fraction also in decimals, where four of them do not say it all."""
+    text = expression_text(side)
+    if not side.is_Rational or side.is_Integer or Fraction(near := str(side.evalf(4))) == side:
+        return text
+    return f"{text} (≈ {near})"
 
 
-def _placed(side: Dim, statement: Statement) -> Dim:
-    """`side` with its sizes fixed; P positions are a map of P rows, since these costs depend on H·W alone."""
-    places: dict[Any, Any] = {symbol(name): parse(str(value)) for name, value in statement.at.items()}
-    if statement.over == "P" or "P" in statement.at:
-        h, w, p = map(symbol, "HWP")
-        if w in side.subs(h, p / w).simplify().free_symbols:
-            raise CostModelError("it depends on H and W apart, not on P = H·W alone")
-        side = side.subs({h: p, w: 1})
-    return side.subs(places)
-
-
-def _verdict(difference: Dim, relation: str, over: str | None) -> str:
+def _verdict(reading: Reading, over: str | None) -> str:
+    numerator, denominator = (reading.left - reading.right).together().as_numer_denom()
+    divisor = sign(denominator)
+    if not divisor:
+        raise CostModelError("it divides by what may be 0 or negative")
+    difference = divisor * numerator
     known = sign(difference)
     if known is not None:
-        return "holds" if known in _HOLDS[relation] else "fails"
+        return "holds" if known in _HOLDS[reading.relation] else "fails"
     if over is None:
         raise CostModelError("it depends on the sizes: say on which one a condition is wanted (over), or fix them (at)")
     variable = symbol(over)
+    # What is positive whatever the sizes may hide that there is one size only.
+    difference = math.prod(factor for factor in difference.factor().as_ordered_factors() if sign(factor) != 1)
     roots = positive_roots(difference, variable)
-    if relation == "=":
-        return f"holds if {' or '.join(f'{over} = {expression_text(root)}' for root in roots)}" if roots else "fails"
-    ends: list[Any] = [0, *roots, None]
-    found = []
-    for low, high in pairwise(ends):
-        point = (low + high) / 2 if high is not None else 2 * low if roots else variable
-        inside = sign(difference.subs(variable, point))
-        if inside is None:
-            raise CostModelError(f"between {low} and {high or 'infinity'} it depends on the other sizes: fix them (at)")
-        if inside in _HOLDS[relation]:
-            found.append(_interval(low, high, over, "≤" if 0 in _HOLDS[relation] else "<"))
-    return f"holds if {' or '.join(found)}" if found else "fails"
+    find = _over_integers if all(root.is_number for root in roots) else _over_symbols
+    pieces = list(find(difference, reading, variable, roots))
+    if not pieces:
+        raise CostModelError(f"one of its costs is not defined, whatever {over} is")
+    if all(piece.holds for piece in pieces):
+        return "holds"
+    runs = [[*run] for _, run in groupby(pieces, key=lambda piece: (piece.holds, reading.relation == "=" and piece))]
+    relation = "≤" if 0 in _HOLDS[reading.relation] else "<"
+    said = [_condition(run, pieces, over, relation) for run in runs if run[0].holds]
+    return f"holds if {' or '.join(said)}" if said else "fails"
 
 
-def _interval(low: Any, high: Any, over: str, bound: str) -> str:
-    if high is None:
-        return f"{over} {'≥' if bound == '≤' else '>'} {expression_text(low)}"
-    below = f"{over} {bound} {expression_text(high)}"
-    return below if low == 0 else f"{expression_text(low)} {bound} {below}"
+def _over_symbols(difference: Dim, reading: Reading, variable: Dim, roots: list[Dim]) -> Iterator[Piece]:
+    """The pieces between roots that depend on other sizes."""
+    for (low, high), found in zip(pairwise([None, *roots, None]), signs(difference, variable, roots), strict=True):
+        if found is None:
+            raise CostModelError(f"between {low or 0} and {high or 'infinity'} {_OPEN}")
+        yield Piece(low, high, found in _HOLDS[reading.relation])
+        if high is not None:
+            yield Piece(high, high, 0 in _HOLDS[reading.relation])
+
+
+def _over_integers(difference: Dim, reading: Reading, variable: Dim, roots: list[Dim]) -> Iterator[Piece]:
+    """The pieces that hold a size, which is an integer, at which every cost is defined."""
+    bounds = [b - a for a, b in reading.bounds if (b - a).free_symbols == {variable}]
+    ends = sorted({*roots, *(root for bound in bounds for root in positive_roots(bound, variable))})
+    intervals = pairwise([None, *ends, None])
+    for low, high in [piece for interval in intervals for piece in (interval, (interval[1], interval[1]))][:-1]:
+        point = _integer_in(low, high)
+        if point is None or any(sign(bound.subs(variable, point)) == -1 for bound in bounds):
+            continue
+        found = sign(difference.subs(variable, point))
+        if found is None:
+            raise CostModelError(f"at {variable} = {point} {_OPEN}")
+        yield Piece(low, high, found in _HOLDS[reading.relation])
+
+
+def _integer_in(low: Dim | None, high: Dim | None) -> Dim | None:
+    if low is not None and low == high:
+        return low if low.is_Integer else None
+    first = parse("1") if low is None else low // 1 + 1
+    return first if high is None or first < high else None
+
+
+def _condition(run: Sequence[Piece], pieces: Sequence[Piece], over: str, relation: str) -> str:
+    """What `run`, of all `pieces`, says of a size."""
+    low, high = run[0].low, run[-1].high
+    if low is not None and low == high:
+        return f"{over} = {expression_text(low)}"
+    # Below the first piece and above the last one there is no size, or none at which every cost is defined.
+    first = None if run[0] is pieces[0] else _end(low, relation, 1)
+    last = None if run[-1] is pieces[-1] else _end(high, relation, 0)
+    if last is None:
+        text, relation = first or ("", "")
+        return f"{over} {'≥' if relation == '≤' else '>'} {text}"
+    return (f"{first[0]} {first[1]} " if first else "") + f"{over} {last[1]} {last[0]}"
+
+
+def _end(end: Dim, relation: str, beyond: int) -> tuple[str, str]:
+    """Text and relation; sizes are integers, so the one beside an irrational number says all it says, and exactly."""
+    if end.is_number and not end.is_rational:
+        return expression_text(end // 1 + beyond), "≤"
+    return expression_text(end), relation

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from costmodel import __version__
-from costmodel.catalog import Layer, Subject, nearest, read, spoken
+from costmodel.catalog import Layer, Subject, nearest, spoken, subject_of
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel.html import table
 from costmodel.sweep.blocks import Array, Index
 from costmodel.sweep.compiled import Compiled, compile_formula, integers
 from costmodel.symbolic import LETTERS, derive
@@ -25,12 +26,30 @@ class Grid(NamedTuple):
     """An array of all dimensions for each layer: of int64 or of Python ints, possibly a read-only view."""
     metric: str
 
+    def cheapest(self) -> Array:
+        """The number of the layer that costs least, at every point; of those that cost the same, the first."""
+        first, *others = self.values.values()
+        least, number = first, np.zeros(first.shape, np.int64)
+        for place, values in enumerate(others, 1):
+            less = values < least
+            number[less] = place
+            least = np.where(less, values, least)
+        return number
+
     def to_xarray(self) -> "xarray.Dataset":
         """The same as a `xarray.Dataset`: a variable for each layer, a coordinate for each axis; needs xarray."""
         import xarray
 
         data = {name: (tuple(self.axes), array) for name, array in self.values.items()}
         return xarray.Dataset(data, {**self.axes}, {"metric": self.metric})
+
+    def _repr_html_(self) -> str:
+        """For a notebook: how far each axis goes, and each layer's counts."""
+        axes = [(name, len(axis), int(axis.min()), int(axis.max())) for name, axis in self.axes.items()]
+        counts = [(name, array.dtype, int(array.min()), int(array.max())) for name, array in self.values.items()]
+        return table(("axis", "values", "from", "to"), axes, numbers=3) + table(
+            ("layer", "dtype", f"least {self.metric}", f"greatest {self.metric}"), counts, numbers=2
+        )
 
 
 def grid(
@@ -61,7 +80,7 @@ class Sweep:
     def __init__(
         self, layers: Iterable[str | Subject], axes: Mapping[str, Sequence[int]], at: Mapping[str, int], metric: str
     ) -> None:
-        subjects = [read(layer) if isinstance(layer, str) else layer for layer in layers]
+        subjects = [*map(subject_of, layers)]
         _check_names(subjects, axes, at)
         self.metric = metric
         self.axes = {name: integers(f"the axis {name}", values) for name, values in axes.items()}

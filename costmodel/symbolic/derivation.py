@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from costmodel.catalog import Layer
 from costmodel.dimension import Dim
 from costmodel.ledger import Ledger, Row
 from costmodel.symbolic.formula import Formula
-from costmodel.symbolic.notation import Counted, parse, symbol, terms
+from costmodel.symbolic.notation import Counted, expression_text, parse, symbol, terms
 
 SIZES = {"N": "batch size", "C": "input channels", "T": "frames", "H": "height", "W": "width"}
 LETTERS = {letter.lower(): letter for letter in SIZES}
@@ -73,6 +74,16 @@ class Derivation(NamedTuple):
         function: Callable[..., int] = eval(f"lambda {', '.join(self.symbols)}: {formula.python()}", scope)  # noqa: S307
         return function
 
+    def values(self, shape: Sequence[int], options: Mapping[str, Any]) -> dict[str, int]:
+        """A number for each of `symbols`: the sizes, and of every open option that in `options`, or the layer's own.
+
+        Raises `CostModelError` for sizes and options that the layer does not take.
+        """
+        given = {name: value for name, value in options.items() if value != self.layer.options[name].symbol}
+        chosen = self.layer.resolve(given) | self.layer.run(shape, given).chosen
+        sizes = dict(zip((name for name in self.symbols if name in SIZES), shape, strict=True))
+        return sizes | {letter: chosen[name] for letter, name in self.symbols.items() if letter not in sizes}
+
     def of_rows(self, names: Sequence[str], metric: str) -> Formula:
         """The rows called `names` together."""
         rows: list[Row] = [row for row in self.ledger.rows if row.name in names]
@@ -97,6 +108,22 @@ class Derivation(NamedTuple):
         ours = terms(self.of_rows(headline.rows, headline.metric).expression.subs(values))
         return all(term in ours for term in terms(parse(headline.expression).subs(values)))
 
+    def _repr_markdown_(self) -> str:
+        """For a notebook: what the symbols mean, and an equation a metric."""
+        formulas = [self.formula(metric) for metric in conventions.METRICS]
+        symbols = ", ".join(f"${sympy.latex(symbol(name))}$ {_plain(what)}" for name, what in self.symbols.items())
+        fixed = ", ".join(
+            f"{name}={expression_text(value) if isinstance(value, sympy.Expr) else value}"
+            for name, value in self.options.items()
+            if name not in self.symbols.values()
+        )
+        functions = {name: what for formula in formulas for name, what in formula.functions().items()}
+        equations = " \\\\\n".join(formula.aligned_latex() for formula in formulas)
+        parts = [f"**{_plain(self.layer.name)}**: {symbols}" + (f"; with {_plain(fixed)}" if fixed else "")]
+        parts += [f"$$\n\\begin{{aligned}}\n{equations}\n\\end{{aligned}}\n$$"]
+        parts += [_plain(f"{name}: {what}") for name, what in functions.items()]
+        return "\n\n".join(parts)
+
 
 def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> Derivation:
     """Run `layer` on symbols: sizes always, and those options that are open and not among `options`.
@@ -113,3 +140,8 @@ def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> 
     ledger = layer.run([symbol(name) for name in sizes], given)
     meanings = {name: SIZES[name] for name in sizes} | {letter: name for name, letter in opened.items()}
     return Derivation(layer, layer.resolve(given) | ledger.chosen, meanings, ledger)
+
+
+def _plain(text: str) -> str:
+    """`text` as Markdown in which nothing is markup."""
+    return re.sub(r"([\\`*_~$&|<>{}\[\]])", r"\\\1", text)

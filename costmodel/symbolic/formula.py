@@ -17,6 +17,9 @@ from costmodel.symbolic.notation import (
     terms,
 )
 
+LINE = 64
+"""Characters of a line of a displayed formula, as its text has them."""
+
 
 class Formula(NamedTuple):
     """One metric of one layer in closed form."""
@@ -75,6 +78,37 @@ class Formula(NamedTuple):
         """The conditions in words."""
         divisions = [f"{expression_text(b)} divides {expression_text(a)}" for b, a in self.conditions]
         return divisions + [f"{expression_text(a)} ≤ {expression_text(b)}" for a, b in self.bounds]
+
+    def conditions_latex(self) -> list[str]:
+        """The conditions as LaTeX."""
+        divisions = [rf"{expression_latex(b)} \mid {expression_latex(a)}" for b, a in self.conditions]
+        return divisions + [rf"{expression_latex(a)} \le {expression_latex(b)}" for a, b in self.bounds]
+
+    def aligned_latex(self) -> str:
+        """An equation for an ``aligned`` environment: the formula and its conditions, in lines of about `LINE`."""
+        pieces = [(term.latex(), len(term.text())) for term in self.terms()]
+        pieces = [(f"- {latex[1:]}" if latex.startswith("-") else f"+ {latex}", length) for latex, length in pieces]
+        if conditions := r",\; ".join(self.conditions_latex()):
+            length = len(", ".join(self.conditions_text()).replace("divides", "|"))
+            pieces.append((rf"\quad \text{{if }} {conditions}", length))
+        lines: list[str] = []
+        room = 0
+        for latex, length in pieces:
+            if length > room:
+                lines.append(latex)
+                room = LINE
+            else:
+                lines[-1] += f" {latex}"
+            room -= length
+        right = r" \\ &\quad {} ".join(lines).removeprefix("+ ")
+        return rf"\mathrm{{{self.metric}}} &= {right}"
+
+    def _repr_latex_(self) -> str:
+        """For a notebook: the equation and its conditions."""
+        equation = self.aligned_latex()
+        if r"\\" in equation:
+            return rf"$\displaystyle \begin{{aligned}} {equation} \end{{aligned}}$"
+        return rf"$\displaystyle {equation.replace('&', '')}$"
 
     @classmethod
     def of(cls, metric: str, counted: Any, ledger: Ledger) -> "Formula":

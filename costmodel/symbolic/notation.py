@@ -1,7 +1,7 @@
 """How formulas are written and read: as text, LaTeX and Python, term by term, and back from text."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sympy
@@ -24,7 +24,8 @@ class Counted(sympy.Function):  # type: ignore[misc]
 
     def _latex(self, printer: Any) -> str:
         name = type(self).__name__.replace("_", r"\_")
-        return rf"\operatorname{{{name}}}\left({', '.join(map(printer.doprint, self.args))}\right)"
+        # Not \operatorname, in which docutils' MathML shows the backslash.
+        return rf"\,\mathrm{{{name}}}\left({', '.join(map(printer.doprint, self.args))}\right)"
 
 
 class Term(NamedTuple):
@@ -89,7 +90,13 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def expression_text(expression: sympy.Expr) -> str:
     """Any expression as a person writes it."""
-    return _join([term.text() for term in terms(expression)])
+    found = terms(expression)
+    if any(base.is_Add and exponent.could_extract_minus_sign() for term in found for base, exponent in term.powers):
+        # One quotient by a sum, not one for each summand.
+        numerator, denominator = sympy.fraction(sympy.factor(expression))
+        above = [term.text() for term in terms(numerator)]
+        return f"{above[0] if len(above) == 1 else f'({_join(above)})'}/({expression_text(denominator)})"
+    return _join([term.text() for term in found])
 
 
 def _join(printed: Sequence[str]) -> str:
@@ -105,8 +112,12 @@ def _term_text(term: Term) -> str:
         # H²·W² as (H·W)²: positions attend to positions.
         positions = sympy.Symbol("·".join(map(str, square)))
         powers = {positions if base == square[0] else base: e for base, e in powers.items() if base not in square[1:]}
-    for base, exponent in powers.items():
-        (below if exponent.could_extract_minus_sign() else above).append(_power_text(base, abs(exponent)))
+    for factors, sign_ in ((above, 1), (below, -1)):
+        under = [base for base, exponent in powers.items() if exponent == sign_ * sympy.Rational(1, 2)]
+        for base, exponent in powers.items():
+            if base in under[1:] or exponent.could_extract_minus_sign() != (sign_ < 0):
+                continue
+            factors.append(_root_text(under) if base in under else _power_text(base, abs(exponent)))
     if term.coefficient.q != 1:
         below.insert(0, str(term.coefficient.q))
     if abs(term.coefficient.p) != 1 or not above:
@@ -120,11 +131,16 @@ def _power_text(base: sympy.Expr, exponent: sympy.Expr) -> str:
     text = _base_text(base)
     if exponent == 1:
         return text
-    if exponent == sympy.Rational(1, 2):
-        return f"√{text}"
     if "·" in text or base.is_Add:
         text = f"({text})"
     return text + (str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^({exponent})")
+
+
+def _root_text(bases: Sequence[sympy.Expr]) -> str:
+    """The square root of a product, numbers first."""
+    text = "·".join(map(_base_text, sorted(bases, key=lambda base: not base.is_number)))
+    bracketed = len(bases) == 1 and bases[0].is_Add
+    return f"√({text})" if "·" in text and not bracketed else f"√{text}"
 
 
 def _base_text(base: sympy.Expr) -> str:
@@ -196,30 +212,37 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: sympy.sympify(a) / b,
+    ast.Div: lambda a, b: a / b,
     ast.Pow: lambda a, b: a**b,
 }
 
 
-Call = Callable[[str, Sequence[str]], sympy.Expr]
-"""What a function in a text stands for, by its name and its arguments, which are texts in quotes."""
+MOST = 1000
+"""The greatest exponent that is read."""
+
+Call = Callable[[str, Sequence[str], Mapping[str, sympy.Expr]], sympy.Expr]
+"""What a function in a text stands for, by its name, its arguments, which are texts in quotes, and its keywords."""
 
 _RELATIONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "="}
 
 
-def parse(text: str, call: Call | None = None) -> sympy.Expr:
+def parse(text: str, call: Call | None = None, named: Callable[[str], sympy.Expr] = symbol) -> sympy.Expr:
     """The expression that `text` spells with integers, names, ``+ - * / **`` and brackets; nothing is run.
 
-    With `call` also with functions of texts, such as ``macs("se:reduction=4")``.
+    With `call` also with functions of texts and of expressions by keyword, such as ``macs("se:reduction=4", C=2*C)``.
+    A name is what `named` says.
     """
-    return _build(_tree(text), text, call)
+    return _build(_tree(text), text, call, named)
 
 
-def parse_relation(text: str, call: Call | None = None) -> tuple[sympy.Expr, str, sympy.Expr]:
+def parse_relation(
+    text: str, call: Call | None = None, named: Callable[[str], sympy.Expr] = symbol
+) -> tuple[sympy.Expr, str, sympy.Expr]:
     """Two expressions and what is between them: ``<``, ``≤``, ``=``, ``≥`` or ``>``, spelled as in Python."""
     match _tree(text):
         case ast.Compare(left, [relation], [right]) if type(relation) in _RELATIONS:
-            return _build(left, text, call), _RELATIONS[type(relation)], _build(right, text, call)
+            first, second = (_build(side, text, call, named) for side in (left, right))
+            return first, _RELATIONS[type(relation)], second
     raise CostModelError(f"{text!r} is no relation of two expressions, with one of < <= == >= > between them")
 
 
@@ -230,15 +253,23 @@ def _tree(text: str) -> ast.expr:
         raise CostModelError(f"{text!r} is not an expression") from None
 
 
-def _build(node: ast.expr, text: str, call: Call | None) -> Any:
+def _build(node: ast.expr, text: str, call: Call | None, named: Callable[[str], sympy.Expr]) -> Any:
     match node:
         case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-            return _OPERATORS[type(op)](_build(left, text, call), _build(right, text, call))
+            first, second = (_build(side, text, call, named) for side in (left, right))
+            if isinstance(op, ast.Pow) and not (second.is_Integer and 0 <= second <= MOST):
+                raise CostModelError(f"{text!r} has an exponent that is no integer from 0 to {MOST}")
+            if isinstance(op, ast.Div) and sympy.cancel(second).is_zero:
+                raise CostModelError(f"{text!r} divides by 0")
+            return _OPERATORS[type(op)](first, second)
         case ast.Constant(value) if type(value) is int:
             return sympy.Integer(value)
         case ast.Name(name):
-            return symbol(name)
-        case ast.Call(ast.Name(name), arguments, []) if call is not None:
-            if all(isinstance(argument, ast.Constant) and isinstance(argument.value, str) for argument in arguments):
-                return call(name, [argument.value for argument in arguments])  # type: ignore[attr-defined]
+            return named(name)
+        case ast.Call(ast.Name(function), arguments, keywords) if call is not None:
+            texts = [each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            given = {word.arg: _build(word.value, text, call, named) for word in keywords if word.arg}
+            if len(texts) < len(arguments) or len(given) < len(keywords):
+                raise CostModelError(f"{function} in {text!r} takes texts in quotes, then sizes by name, each once")
+            return call(function, texts, given)
     raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")

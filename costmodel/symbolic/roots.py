@@ -1,7 +1,8 @@
 """Where an expression changes sign: its positive roots, exactly, and its signs between them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import sympy
 
@@ -12,17 +13,64 @@ def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy
     Of one variable alone they are algebraic numbers: in closed form where there is one, otherwise isolated and
     computable to any precision. With other symbols in it, which are positive, they come in closed form in these.
 
-    Raises `NotImplementedError` where other symbols leave no closed form or no order, or where it is not rational.
+    Raises `NotImplementedError` where other symbols leave no closed form, sign or order, or where it is not rational.
     """
-    numerator, _ = sympy.together(expression).as_numer_denom()
-    polynomial = sympy.Poly(sympy.expand(numerator), variable)
+    polynomial = _numerator(expression, variable)
     if polynomial.degree() <= 0:
         return []
-    if not polynomial.gens == (variable,) or any(variable in c.free_symbols for c in polynomial.coeffs()):
-        raise NotImplementedError(f"it is not rational in {variable}")
     if polynomial.free_symbols <= {variable}:
         return [root for root, _ in polynomial.set_domain("QQ").real_roots(multiple=False) if root > 0]
-    return _in_order([root for root in _closed_forms(polynomial, variable) if root.is_positive])
+    found = closed_forms(expression, variable)
+    positive = [root for root in found if root.is_positive]
+    if _one_positive(polynomial) and len(positive) == 1:
+        return positive
+    if any(root.is_positive is None and root.is_real is not False for root in found):
+        raise NotImplementedError("whether a root is positive depends on the other sizes")
+    return _in_order(positive)
+
+
+def closed_forms(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy.Expr]:
+    """All roots of a rational `expression` in `variable`, complex ones among them, in terms of its other symbols.
+
+    Raises `NotImplementedError` where there is no closed form, or where it is not rational.
+    """
+    polynomial = _numerator(expression, variable)
+    return list(_closed_forms(polynomial, variable)) if polynomial.degree() > 0 else []
+
+
+def order(expression: sympy.Expr, variable: sympy.Symbol) -> int:
+    """How many roots other than 0 a rational `expression` has in `variable`, complex ones among them.
+
+    Raises `NotImplementedError` where it is not rational.
+    """
+    powers = [int(power) for (power,) in _numerator(expression, variable).monoms()]
+    return max(powers) - min(powers)
+
+
+def signs(expression: sympy.Expr, variable: sympy.Symbol, roots: Sequence[sympy.Expr]) -> list[int | None]:
+    """The sign of `expression` below, between and above its positive `roots`, each None if it depends."""
+    polynomial = _numerator(expression, variable)
+    if roots and _one_positive(polynomial):
+        return [sign(polynomial.EC()), sign(polynomial.LC())]
+    ends = [0, *roots]
+    points = [(low + high) / 2 for low, high in pairwise(ends)] + [2 * roots[-1] if roots else variable]
+    return [sign(expression.subs(variable, point)) for point in points]
+
+
+def _numerator(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Poly:
+    try:
+        polynomial = sympy.Poly(sympy.expand(sympy.together(expression).as_numer_denom()[0]), variable)
+    except sympy.PolynomialError:
+        raise NotImplementedError(f"it is not rational in {variable}") from None
+    if polynomial.gens != (variable,):
+        raise NotImplementedError(f"it is not rational in {variable}")
+    return polynomial
+
+
+def _one_positive(polynomial: sympy.Poly) -> bool:
+    """Whether there is one positive root for all values of the other symbols, by Descartes' rule of signs."""
+    found = [sign(coefficient) for coefficient in polynomial.coeffs()]
+    return None not in found and sum(before != after for before, after in pairwise(found)) == 1
 
 
 def _closed_forms(polynomial: sympy.Poly, variable: sympy.Symbol) -> Iterator[sympy.Expr]:

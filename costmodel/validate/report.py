@@ -1,10 +1,16 @@
 """What a validation found: every comparison with both numbers, and what was compared by nobody."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 from costmodel.catalog import spoken
+from costmodel.html import table
+
+SHOWN = 10
+"""The most failures that a notebook lists."""
 
 Value = int | tuple[int, ...] | tuple[str, ...]
 """A count, a shape, or a set of operators in alphabetical order."""
@@ -80,6 +86,23 @@ class Report(NamedTuple):
             for comparison in self.comparisons
         )
         return f'{json.dumps(head, indent=2)[:-2]},\n  "comparisons": [\n{rows}\n  ]\n}}'
+
+    def _repr_html_(self) -> str:
+        """For a notebook: how much was compared with whom, what differs, and what nobody compared."""
+        made = Counter((comparison.layer, comparison.oracle) for comparison in self.comparisons)
+        wrong = Counter((failure.layer, failure.oracle) for failure in self.failures)
+        rows = [(*who, count, count - wrong[who], wrong[who]) for who, count in made.items()]
+        headers = ("layer", "held against", "comparisons", "equal", "different")
+        total = ("total", "", len(self.comparisons), self.passed, self.failed)
+        different = [str(failure) for failure in self.failures[:SHOWN]]
+        if self.failed > SHOWN:
+            different.append(f"and {self.failed - SHOWN:,} more")
+        lists = [("Different", different), ("Not covered by any comparison", self.not_covered)]
+        return table(headers, rows, numbers=3, total=total) + "".join(
+            f"<p>{title}:</p>\n<ul>\n{''.join(f'<li>{escape(item)}</li>' for item in items)}\n</ul>\n"
+            for title, items in lists
+            if items
+        )
 
 
 def label(layer: str, options: Mapping[str, Any], shape: Sequence[int]) -> str:

@@ -101,6 +101,9 @@ def _hold(case: Case, place: str, silent: list[str]) -> Iterator[Comparison]:
                 yield compare("uncounted", oracle.name, tuple(sorted(ours.uncounted)), tuple(sorted(theirs.uncounted)))
     except torch.OutOfMemoryError:
         silent.append(f"{where}: the memory of the GPU does not hold it")
+    except Exception as error:
+        error.add_note(f"It was raised while the reference was run: {where}.")
+        raise
 
 
 def _unrun(layers: Iterable[Layer], kind: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What the documentation takes from the product each time it is built, so that it cannot go stale.
 
-- a page for every layer of the catalog, written to ``layers/`` before the sources are read
-- ``{run}``: a command and what it prints
+- a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
+  repository, put into ``notebooks/``
+- ``{run}``: a command and what it prints, or draws
 - ``{conventions}``, ``{evidence}``, ``{commands}``, ``{docstring}``: what the code and the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
@@ -15,7 +16,7 @@ import subprocess
 import sysconfig
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -131,10 +132,21 @@ def _value(default: object) -> str:
 
 
 def write_layer_pages(sphinx: Sphinx) -> None:
-    """Write a page for every layer, and remove those of layers that are gone."""
-    folder = Path(sphinx.srcdir, "layers")
-    folder.mkdir(exist_ok=True)
+    """Write a page for every layer."""
     pages = {f"{name}.md": layer_page(layer) for name, layer in LAYERS.items()}
+    write_pages(Path(sphinx.srcdir, "layers"), pages)
+
+
+def write_notebooks(sphinx: Sphinx) -> None:
+    """Put the notebooks, which lie beside the documentation, where Sphinx finds them."""
+    notebooks = Path(sphinx.srcdir).parent.glob("notebooks/*.ipynb")
+    pages = {path.name: path.read_text(encoding="utf-8") for path in notebooks}
+    write_pages(Path(sphinx.srcdir, "notebooks"), pages)
+
+
+def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
+    """Write `pages` into `folder`, and remove those that are gone."""
+    folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         if old.name not in pages:
             old.unlink()
@@ -161,11 +173,12 @@ class Markdown(SphinxDirective):
         return self.parse_text_to_nodes(self.markdown(), allow_section_headings=True)
 
 
-def console(command: str) -> str:
-    """A command line of `costmodel` and what it prints on a terminal of 80 columns."""
+def console(command: str, folder: Path | None = None) -> str:
+    """A command line of `costmodel`, run in `folder`, and what it prints on a terminal of 80 columns."""
     program, *arguments = shlex.split(command)
     result = subprocess.run(
         [Path(sysconfig.get_path("scripts"), program), *arguments],
+        cwd=folder,
         env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
@@ -177,11 +190,15 @@ def console(command: str) -> str:
 
 
 class Run(Markdown):
-    """``{run} costmodel …``: the command line and what it prints."""
+    """``{run} costmodel …``: the command line, what it prints, and the figure that it draws."""
 
     def markdown(self) -> str:
-        """A console block."""
-        return console(self.arguments[0])
+        """A console block, and an image."""
+        command = self.arguments[0]
+        folder = Path(self.env.srcdir, "figures")
+        folder.mkdir(exist_ok=True)
+        drawn = re.search(r" -o ([\w-]+\.png)$", command)
+        return console(command, folder) + (f"\n\n![{command}](/figures/{drawn[1]})" if drawn else "")
 
 
 class Commands(Markdown):
@@ -295,6 +312,7 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.setup_extension("sphinx.ext.autodoc")
     sphinx.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     sphinx.connect("builder-inited", write_layer_pages)
+    sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
     directives = {"run": Run, "commands": Commands, "conventions": Conventions, "docstring": Docstring}
     for name, directive in (directives | {"evidence": Evidence}).items():

@@ -1,5 +1,7 @@
 """Claims from the command line."""
 
+import json
+
 
 def test_the_surveys_claims_hold_as_recorded(costmodel_) -> None:
     """All of them, exit 0; in JSON each with its evidence."""
@@ -23,8 +25,42 @@ def test_a_false_claim_comes_out_false(costmodel_, tmp_path) -> None:
     assert "! the record says: holds" in result.out
 
 
+def test_planted_shares_and_lengths_come_out_false(costmodel_, tmp_path) -> None:
+    """With names of the claim's own, other widths and several places: each place is judged."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'source = "me"\n[[claim]]\nname = "planted"\nsays = "SE is small, sparse attention always longer."\n'
+        """[claim.where]\nblock = 'params("conv:kernel=3,groups=1", C=C/4, C_out=C/4) + C*C/2'
+share = 'params("se:reduction=16") / block'\nsparse = 'macs("sparse-attention", "scores", P=30*n)'\n"""
+        """[[claim.statement]]\nstates = 'share < 1/10'\nat = [{ C = 256 }, { C = 512 }]\nverdict = "holds"\n"""
+        """[[claim.statement]]\nstates = 'sparse <= macs("dense-attention", "scores", P=n)'
+at = { n = 12288, l = 128 }\nverdict = "holds"\n""",
+        encoding="utf-8",
+    )
+    result = costmodel_("claims", "--file", str(path))
+    assert result.status == 1
+    assert '  where share = params("se:reduction=16") / block' in result.out
+    assert result.out.count("→ fails: 2/17 (≈ 0.1176) < 1/10") == 2
+    assert "→ fails: 577835072·N·C ≤ 150994944·N·C" in result.out
+    assert "3 not as recorded" in result.out
+    documents = json.loads(costmodel_("claims", "--file", str(path), "--json").out)["claims"]
+    assert [document["at"] for document in documents] == [{"C": 256}, {"C": 512}, {"n": 12288, "l": 128}]
+    assert all(set(document["where"]) == {"block", "share", "sparse"} for document in documents)
+
+
 def test_one_claim_by_its_name(costmodel_, refusal) -> None:
     """Or the nearest name."""
     assert costmodel_("claims", "shared-fc").out.startswith("shared-fc: ")
     assert "did you mean 'shared-fc'" in refusal("claims", "shared-fcc")
     assert "cannot be read" in refusal("claims", "--file", "absent.toml")
+
+
+def test_a_size_that_a_layer_has_not(refusal, tmp_path) -> None:
+    """One sentence: what was given, what there is, and the nearest right spelling."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'source = "me"\n[[claim]]\nname = "one"\nsays = "b"\n'
+        """[[claim.statement]]\nstates = 'macs("conv", C_ot=2*C) < 3'\nverdict = "fails"\n""",
+        encoding="utf-8",
+    )
+    assert "conv has no size 'C_ot' (did you mean 'C_out'?); it has" in refusal("claims", "--file", str(path))

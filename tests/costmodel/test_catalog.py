@@ -1,6 +1,7 @@
 """The catalog: registration, options, errors that help."""
 
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_a_second_registration_raises() -> None:
     """Two layers cannot have one name."""
     with pytest.raises(CostModelError, match="'example' exists already"):
         layer("example", source="nowhere")(lambda x: x)
+
+
+def test_a_definition_that_runs_again_takes_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a cell of a notebook does when it is run a second time."""
+    monkeypatch.setattr("costmodel.catalog.LAYERS", {})
+    for source in ("one", "two"):
+
+        @layer("example", source=source)
+        def program(x: Tensor) -> Tensor:
+            return x
+
+    assert find("example").source == "two"
 
 
 @pytest.mark.parametrize(
@@ -119,3 +132,33 @@ def test_every_layer_is_documented() -> None:
         assert len(entry.source) > 20, entry.name
         assert entry.headline is not None, entry.name
         assert not entry.options or set(entry.options) & {"inner", "out", "reduction", "heads", "kernel"}, entry.name
+
+
+@pytest.mark.usefixtures("example")
+def test_in_a_notebook() -> None:
+    """What a layer is, and its options as Python takes them."""
+    shown = ElementTree.fromstring(f"<div>{find('example')._repr_html_()}</div>")
+    assert "".join(shown.find("p").itertext()) == "example: Do nothing much.nowhere"
+    assert [[cell.text for cell in row] for row in shown.iter("tr")] == [
+        ["option", "takes", "default", "in formulas"],
+        ["reduction", "a positive integer", "2", "r"],
+        ["bias", "true or false", "False", None],
+        ["mode", "a or b", "a", None],
+        ["out", "a positive integer", "None", None],
+    ]
+
+
+@pytest.mark.usefixtures("example")
+def test_nothing_of_a_layer_is_markup_in_a_notebook() -> None:
+    """A name, a source, a default and a choice with a bracket in them are text; without options there is no table."""
+
+    @layer("<b>", source="A & B <i>")
+    def bold(x: Tensor, *, mode: Literal["<", "&"] = "<") -> Tensor:
+        """Let x < y."""
+        assert mode
+        return x
+
+    shown = ElementTree.fromstring(f"<div>{find('<b>')._repr_html_()}</div>")
+    assert "".join(shown.find("p").itertext()) == "<b>: Let x < y.A & B <i>"
+    assert [[cell.text for cell in row] for row in shown.iter("tr")][1:] == [["mode", "< or &", "<", None]]
+    assert "table" not in find("danet-cam")._repr_html_()

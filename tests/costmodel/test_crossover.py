@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import sympy
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodel import CostModelError, find, totals
 from costmodel.catalog import Subject
-from costmodel.crossover import Crossover, costs, crossover, largest
+from costmodel.crossover import Crossover, costs, crossover, forms, largest
 from costmodel.symbolic import derive, expression_text, symbol
 from costmodel.symbolic.roots import positive_roots
 from costmodel.validate.references import REFERENCES
@@ -174,6 +175,61 @@ def test_what_has_no_answer_is_refused() -> None:
         crossed(subject("conv", stride=2), subject("linear"), "p", c=64)
     with pytest.raises(CostModelError, match="has no closed form"):
         crossed(subject("sparse-attention", count="block"), subject("dense-attention"), "side", c=64)
+
+
+def test_what_is_not_rational_is_refused() -> None:
+    """A stride of ⌊√P⌋ has no closed form in p, whatever the channels are."""
+    for at in ({}, {"c": 512}):
+        with pytest.raises(
+            CostModelError, match="non-local against sparse-attention over p cannot be solved: it is not"
+        ):
+            crossover(subject("non-local"), subject("sparse-attention"), over="p", at=at, metric="macs")
+
+
+def test_forms_over_two_variables() -> None:
+    """Costs in closed form, of one sample and in the symbols of the two variables."""
+    (p, c), (pam, cam) = forms([subject("danet-pam"), subject("danet-cam")], over=("p", "c"), at={}, metric="macs")
+    assert (p, c) == (symbol("P"), symbol("C"))
+    assert (pam, cam) == (sympy.Rational(9, 8) * c * p**2 + sympy.Rational(5, 4) * c**2 * p, 2 * c**2 * p)
+    (n, side), (counted,) = forms([subject("conv", kernel=5)], over=("n", "side"), at={"c": 7}, metric="macs")
+    assert counted == 25 * 49 * n * side**2
+
+
+def test_forms_over_options() -> None:
+    """An option that one layer has varies for it; a fixed one is a number, and so is one that is given."""
+    subjects = [subject("se"), subject("conv"), subject("cbam-channel", bias=False)]
+    (c, r), (se, conv, channel) = forms(subjects, over=("c", "reduction"), at={"side": 7, "n": 3}, metric="macs")
+    assert (se, conv, channel) == (6 * c**2 / r, 9 * 49 * 3 * c**2, 12 * c**2 / r)
+    (r, kernel), (both,) = forms(
+        [subject("cbam")], over=("reduction", "kernel"), at={"side": 7, "c": 48}, metric="macs"
+    )
+    assert both == 4 * 48**2 / r + 2 * 49 * kernel**2
+
+
+@pytest.mark.parametrize(
+    "layers, over, at, message",
+    [
+        (["se", "conv"], ("c", "h"), {}, "conv depends on more than c and h: fix the rest with --at"),
+        (["se", "conv"], ("c", "q"), {}, "what varies is one of .*, not 'q'"),
+        (["se", "conv"], ("c", "side"), {"h": 7}, "fix a size twice"),
+        (["se", "conv"], ("c", "side"), {"reduction": 7}, "what --at fixes is one of"),
+    ],
+)
+def test_forms_that_are_none(layers: list[str], over: tuple[str, str], at: dict[str, int], message: str) -> None:
+    """What depends on a third size, or asks for what is no size."""
+    with pytest.raises(CostModelError, match=message):
+        forms([subject(name) for name in layers], over=over, at=at, metric="macs")
+
+
+@given(c=st.integers(1, 60), side=st.integers(1, 40), metric=st.sampled_from(["macs", "params", "arithmetic"]))
+@settings(max_examples=12, deadline=None)
+def test_forms_are_the_costs_where_divisions_are_exact(c: int, side: int, metric: str) -> None:
+    """By the shape programs."""
+    subjects = [subject("danet-pam"), subject("conv"), subject("cbam", reduction=8)]
+    variables, found = forms(subjects, over=("c", "side"), at={"n": 2}, metric=metric)
+    place = dict(zip(variables, (8 * c, side), strict=True))
+    costs_ = [totals(each.layer.run((2, 8 * c, side, side), each.options))[metric] for each in subjects]
+    assert [form.subs(place) for form in found] == costs_
 
 
 def test_the_largest_that_fits() -> None:

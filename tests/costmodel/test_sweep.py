@@ -2,6 +2,7 @@
 
 import functools
 from typing import Any
+from xml.etree import ElementTree
 
 import array_api_strict
 import dask.array
@@ -319,6 +320,27 @@ def test_options_of_one_layer() -> None:
     }
 
 
+@given(
+    st.lists(st.lists(st.integers(1, 3), min_size=6, max_size=6), min_size=1, max_size=4),
+    st.sampled_from([1, 2**62, 2**70]),
+)
+def test_cheapest(counts, unit) -> None:
+    """The number of the least at each point, and of those that are equal the first, of whatever integers."""
+    values = {str(number): np.array([unit * count for count in row]).reshape(2, 3) for number, row in enumerate(counts)}
+    found = Grid({}, values, "macs").cheapest()
+    assert found.shape == (2, 3)
+    assert found.ravel().tolist() == [costs.index(min(costs)) for costs in zip(*counts, strict=True)]
+    assert [array.ravel().tolist() for array in values.values()] == [[unit * n for n in row] for row in counts]
+
+
+def test_cheapest_by_the_layer_programs() -> None:
+    """Position attention below 3·H·W = 2·C, channel attention above, and where both cost the same the first."""
+    axes = {"side": [3, 4, 5], "c": [24, 32, 40]}
+    assert grid(["danet-pam", "danet-cam"], axes).cheapest().tolist() == [[0, 0, 0], [0, 0, 0], [1, 1, 0]]
+    assert grid(["danet-cam", "danet-pam"], axes).cheapest().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 1]]
+    assert grid(["danet-cam"], axes).cheapest().tolist() == [[0, 0, 0]] * 3
+
+
 def test_as_xarray() -> None:
     """A variable for each layer, with the axes as coordinates."""
     dataset = grid(["se", "cbam"], {"c": [64, 128], "side": [7]}).to_xarray()
@@ -358,3 +380,18 @@ def test_fixed_options() -> None:
     counted = grid(["se", "conv"], {"c": [64]}, {"side": 7, "reduction": 4, "dilation": 2})
     assert isinstance(counted, Grid)
     assert counted.values["se"].tolist() == [2 * 64 * 16]
+
+
+def test_in_a_notebook() -> None:
+    """How far the axes go, and for each layer its integers, the least count and the greatest."""
+    layers = ["se:reduction=1", Subject(find("se"), {"reduction": 2}, "<half>")]
+    counted = grid(layers, {"c": [10**10, 4, 10**3], "side": [7]}, {}, "params")
+    shown = ElementTree.fromstring(f"<div>{counted._repr_html_()}</div>")
+    assert [[cell.text for cell in row] for row in shown.iter("tr")] == [
+        ["axis", "values", "from", "to"],
+        ["c", "3", "4", "10,000,000,000"],
+        ["side", "1", "7", "7"],
+        ["layer", "dtype", "least params", "greatest params"],
+        ["se:reduction=1", "object", "32", "200,000,000,000,000,000,000"],
+        ["<half>", "object", "16", "100,000,000,000,000,000,000"],
+    ]

@@ -47,6 +47,38 @@ def test_answers_without_heavy_imports(arguments: list[str]) -> None:
     assert packages & HEAVY == set()
 
 
+FIGURES = [
+    ["curves", "danet-pam", "danet-cam", "--at", "c=512"],
+    ["map", "danet-pam", "danet-cam"],
+    ["ratio", "danet-pam", "danet-cam"],
+    ["terms", "cbam", "--at", "c=512"],
+]
+
+
+@pytest.mark.parametrize("arguments", FIGURES, ids=" ".join)
+def test_figures_without_torch(arguments: list[str], tmp_path: Path) -> None:
+    """A figure needs what counts it and what draws it."""
+    assert imported("plot", *arguments, "-o", str(tmp_path / "a.png")) & HEAVY == {"matplotlib", "numpy", "sympy"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["formula", "se"],
+        ["crossover", "danet-pam", "danet-cam", "--over", "p"],
+        ["fit", "se", "--over", "c", "--limit", "5e9", "--at", "side=7"],
+        ["claims", "cbam-spatial-map"],
+        ["sweep", "se", "--grid", "c=64:128:64", "--at", "side=7", "-o", "{}/a.csv"],
+        ["validate", "se"],
+        ["plot", "--help"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_matplotlib_is_for_figures_alone(arguments: list[str], tmp_path: Path) -> None:
+    """No other command imports it."""
+    assert "matplotlib" not in imported(*(argument.format(tmp_path) for argument in arguments))
+
+
 def test_completion_without_heavy_imports() -> None:
     """The shell completes a layer's name without a heavy import."""
     packages = imported(_COSTMODEL_COMPLETE="complete_bash", COMP_WORDS="costmodel cost cb", COMP_CWORD="2")

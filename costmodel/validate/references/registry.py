@@ -14,8 +14,10 @@ def reference(name: str) -> Callable[[Module], Module]:
     """Register a module class as the reference of the layer called `name`."""
 
     def register(module: Module) -> Module:
-        if name in REFERENCES:
-            raise ValueError(f"{name!r} has a reference already: {REFERENCES[name].__name__}")
+        known = REFERENCES.get(name, module)
+        # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
+        if (known.__module__, known.__qualname__) != (module.__module__, module.__qualname__):
+            raise ValueError(f"{name!r} has a reference already: {known.__name__}")
         REFERENCES[name] = module
         return module
 

@@ -3,8 +3,8 @@
 import pytest
 import sympy
 
-from costmodel import find, totals
-from costmodel.symbolic import derive, symbol
+from costmodel import LAYERS, METRICS, Ledger, find, totals
+from costmodel.symbolic import Formula, derive, symbol
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,57 @@ def test_counted_functions_wait_for_numbers() -> None:
     assert formula.functions() == {
         "touched_blocks": "Pairs of a query block and a key block that hold at least one pair of the union."
     }
+
+
+# In a notebook.
+
+
+@pytest.mark.parametrize(
+    "layer, options, latex",
+    [
+        ("danet-cam", {}, r"$\displaystyle \mathrm{macs} = 2 N C^{2} H W$"),
+        ("se", {}, r"$\displaystyle \mathrm{macs} = \frac{2 N C^{2}}{r} \quad \text{if } r \mid C$"),
+        (
+            "sparse-attention",
+            {"pattern": "fixed", "heads": 1},
+            r"$\displaystyle \begin{aligned} \mathrm{macs} &= \frac{8 N C H^{2} W^{2}}{l} + 4 N C^{2} H W - 7 N C H W "
+            r"+ N C l H W \\ &\quad {} \quad \text{if } l \mid H W,\; l \le H W,\; 8 \le l \end{aligned}$",
+        ),
+    ],
+)
+def test_in_a_notebook(layer: str, options: dict[str, object], latex: str) -> None:
+    """An equation, with the conditions under which it holds, and of several lines if it is long."""
+    assert derive(find(layer), options).formula("macs")._repr_latex_() == latex
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_formula_in_a_notebook(layer: str, metric: str) -> None:
+    """Brackets match, and each term, each symbol and each condition is there."""
+    formula = derive(find(layer), {}).formula(metric)
+    latex = formula._repr_latex_()
+    assert latex.startswith(r"$\displaystyle ")
+    assert latex.endswith("$")
+    assert latex.count("$") == 2
+    assert latex.count("{") == latex.count("}")
+    assert latex.count(r"\begin") == latex.count(r"\end") == latex.count("&=") == (r"\\" in latex)
+    for term in formula.terms():
+        assert term.latex().removeprefix("-") in latex
+    for name in formula.expression.free_symbols:
+        assert sympy.latex(name) in latex
+    assert latex.count(r"\mid") + latex.count(r"\le ") == len(formula.conditions_text())
+
+
+def test_nothing_in_a_notebook() -> None:
+    """A count of nothing is an equation too."""
+    assert Formula.of("macs", 0, Ledger())._repr_latex_() == r"$\displaystyle \mathrm{macs} = 0$"
+
+
+def test_long_formulas_break_before_signs() -> None:
+    """A term that a line has no room for stands on the next one, whole."""
+    a, b, c = (letter * 40 for letter in "abc")
+    formula = Formula.of("macs", symbol(a) - symbol(b) + 2 * symbol(c), Ledger())
+    assert formula._repr_latex_() == (
+        rf"$\displaystyle \begin{{aligned}} \mathrm{{macs}} &= {a} \\ &\quad {{}} - {b} \\ &\quad {{}} + 2 {c} "
+        r"\end{aligned}$"
+    )

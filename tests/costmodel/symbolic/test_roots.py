@@ -4,7 +4,7 @@ import pytest
 import sympy
 
 from costmodel.symbolic import parse, symbol
-from costmodel.symbolic.roots import on_class, positive_roots, sign
+from costmodel.symbolic.roots import closed_forms, on_class, order, positive_roots, sign, signs
 
 X, C = symbol("X"), symbol("C")
 
@@ -21,6 +21,7 @@ X, C = symbol("X"), symbol("C")
         ("0", []),
         ("3*X - 2*C", [2 * C / 3]),
         ("X*X*(X - C)*(X - 2*C)", [C, 2 * C]),
+        ("X*X - 3*X - C", [sympy.Rational(3, 2) + sympy.sqrt(4 * C + 9) / 2]),
     ],
 )
 def test_positive_roots(text: str, roots: list[sympy.Expr]) -> None:
@@ -35,11 +36,62 @@ def test_roots_without_closed_form_are_isolated() -> None:
     assert root**5 - root - 1 == 0 or abs((root**5 - root - 1).evalf(50)) < 10**-45
 
 
-@pytest.mark.parametrize("text", ["X**5 - C*X - 1", "(X - C)*(X - C*C)"])
-def test_no_answer_is_an_error(text: str) -> None:
-    """No closed form, or an order that depends on the other sizes."""
-    with pytest.raises(NotImplementedError):
-        positive_roots(parse(text), X)
+@pytest.mark.parametrize(
+    "expression, why",
+    [
+        (X**5 - C * X - 1, "no closed form"),
+        ((X - C) * (X - C**2), "comes first"),
+        (X**2 - 3 * X + C, "positive"),
+        (sympy.sqrt(X) - C * X, "not rational"),
+    ],
+)
+def test_no_answer_is_an_error(expression: sympy.Expr, why: str) -> None:
+    """No closed form, a sign or an order that depends on the other sizes, or nothing rational."""
+    with pytest.raises(NotImplementedError, match=why):
+        positive_roots(expression, X)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("X*X - 3*X - C", 2),
+        ("X**5 - C*X - 1", 5),
+        ("C*X**3 - X", 2),
+        ("7*C*X**4", 0),
+        ("3/X - X", 2),
+        ("C*C + 3", 0),
+        ("X - X", 0),
+        ("1/(X + C) - 1/(X + 2)", 0),
+    ],
+)
+def test_order(text: str, expected: int) -> None:
+    """How many roots there are besides 0: of 3/X - X two, of a power times C none."""
+    assert order(parse(text), X) == expected
+
+
+def test_what_is_not_rational_has_no_order() -> None:
+    """Roots and floors of the variable; those of another symbol are none of its concern."""
+    for expression in (sympy.sqrt(X) - C, X - sympy.floor(X / C), sympy.Min(X, C)):
+        with pytest.raises(NotImplementedError, match="not rational in X"):
+            order(expression, X)
+    assert order(sympy.sqrt(C) * X - sympy.floor(C / 3), X) == 1
+
+
+def test_all_closed_forms() -> None:
+    """Negative and complex ones among them, 0 too, and none of a constant."""
+    assert set(closed_forms(parse("X*(X*X + 4)*(X + C)"), X)) == {0, 2 * sympy.I, -2 * sympy.I, -C}
+    assert closed_forms(parse("C + 3"), X) == []
+    with pytest.raises(NotImplementedError, match="no closed form"):
+        closed_forms(parse("X**5 - C*X - 1"), X)
+
+
+def test_signs_between_roots() -> None:
+    """By Descartes' rule where it says how many positive roots there are, else by trying; None where that depends."""
+    one = parse("X*X - 3*X - C")
+    assert signs(one, X, positive_roots(one, X)) == [-1, 1]
+    assert signs(parse("(X - C)*(2*C - X)"), X, [C, 2 * C]) == [-1, 1, -1]
+    assert signs(parse("X + C"), X, []) == [1]
+    assert signs(parse("X - C"), X, []) == [None]
 
 
 @pytest.mark.parametrize("text, expected", [("C*C + 3", 1), ("0 - C", -1), ("C - C", 0), ("C - 3", None), ("X/C", 1)])

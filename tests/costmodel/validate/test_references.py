@@ -67,6 +67,8 @@ def test_a_name_is_registered_once() -> None:
     with pytest.raises(ValueError, match="'se' has a reference already: SqueezeExcitation"):
         reference("se")(nn.Identity)
     assert REFERENCES["se"].__name__ == "SqueezeExcitation"
+    # The same definition again, as in a cell of a notebook that is run twice, is no second one.
+    assert reference("se")(REFERENCES["se"]) is REFERENCES["se"]
 
 
 def test_the_pairs_of_the_paper() -> None:

@@ -174,6 +174,22 @@ def test_a_full_gpu_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "danet-cam at 1x512x97x97: the memory of the GPU does not hold it" in report.not_covered
 
 
+def test_a_reference_that_raises_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own error comes through, with a note that says which case it was."""
+
+    class Broken(nn.Module):
+        def __init__(self, _channels: int) -> None:
+            super().__init__()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.zeros(2, 3)
+
+    monkeypatch.setitem(REFERENCES, "danet-cam", Broken)
+    with pytest.raises(RuntimeError, match="size of tensor") as raised:
+        validate(["danet-cam"], device="cpu")
+    assert raised.value.__notes__ == ["It was raised while the reference was run: danet-cam at 3x40x7x11."]
+
+
 @pytest.mark.parametrize(
     "absent, named, installed",
     [
