@@ -1,10 +1,11 @@
 """``costmodel compare``."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import Subject, read, spoken
-from costmodel.conventions import METRICS, of_row, totals
+from costmodel.conventions import METRICS, of_row, total
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
 from costmodel_cli import reading, render
@@ -18,10 +19,11 @@ def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> N
         unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
     except CostModelError as error:
         raise CostModelError(f"the base, which --baseline can change: {error}") from None
-    unit = totals(unit_ledger)
+    unit = _totals(unit_ledger)
+    known = dict(zip("nchw" if len(sizes) == 4 else "ncthw", sizes, strict=True))
     entries = []
     for text in layers:
-        subject = read(text)
+        subject = reading.subject(text, known)
         entries.append((subject, subject.layer.run(sizes, subject.options)))
     if as_json:
         render.show_json(
@@ -40,6 +42,8 @@ def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> N
     render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND)
 
 
+TRACED = "traced"
+"""The row of a module that is no layer of the catalog."""
 PARTS = ("weights", "products", "rest")
 LEGEND = """\
 MACs: multiply-accumulates. arithmetic: every operation, a MAC as 2; of it
@@ -49,18 +53,32 @@ Left out: FLOPs (2 × MACs) and fvcore's count; --json has all, exactly."""
 
 
 def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
-    whole = totals(ledger)
+    whole = _totals(ledger)
     return [
         render.si(whole["params"]),
         render.si(whole["macs"]),
         render.times(whole["macs"], unit["macs"]),
         render.si(whole["arithmetic"]),
-        *(render.percent(count, whole["arithmetic"]) for count in _parts(ledger).values()),
+        *(render.percent(count, whole["arithmetic"]) for count in (_parts(ledger) or {}).values()),
     ]
 
 
-def _parts(ledger: Ledger) -> dict[str, Dim]:
-    """The arithmetic by what grows with what: weights with C², products with P² or C², the rest with neither."""
+def _totals(ledger: Ledger) -> dict[str, Dim]:
+    """Every metric that its rows have weights in: fvcore's has none for a module that was traced."""
+    found: dict[str, Dim] = {}
+    for metric in METRICS:
+        with contextlib.suppress(CostModelError):
+            found[metric] = total(ledger, metric)
+    return found
+
+
+def _parts(ledger: Ledger) -> dict[str, Dim] | None:
+    """The arithmetic by what grows with what: weights with C², products with P² or C², the rest with neither.
+
+    None of a module that was traced, whose row is all of it.
+    """
+    if any(row.kind == TRACED for row in ledger.rows):
+        return None
     parts: dict[str, Dim] = dict.fromkeys(PARTS, 0)
     for row in ledger.rows:
         part = "rest" if "mac" not in row.arithmetic else "weights" if row.kind in ("conv", "linear") else "products"
@@ -69,7 +87,7 @@ def _parts(ledger: Ledger) -> dict[str, Dim]:
 
 
 def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
-    whole = totals(ledger)
+    whole = _totals(ledger)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     return {
         "layer": subject.layer.name,
@@ -77,5 +95,7 @@ def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[st
         **whole,
         "arithmetic_of": _parts(ledger),
         # Exact: numerator and denominator, since a quotient of integers this large is no float.
-        "of_baseline": {metric: [whole[metric], unit[metric]] for metric in METRICS},
+        "of_baseline": {
+            metric: [whole[metric], unit[metric]] for metric in METRICS if metric in whole and metric in unit
+        },
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.catalog import Subject, read
+from costmodel.catalog import Subject
 from costmodel_cli import reading, render
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def run(a: str, b: str, over: str, at: Sequence[str], metric: str, *, as_json: b
     fixed = reading.sizes(at)
     from costmodel.crossover import crossover
 
-    first, second = (read(text) for text in (a, b))
+    first, second = (reading.subject(text, fixed) for text in (a, b))
     found = crossover(first, second, over=over.replace("-", "_"), at=fixed, metric=metric)
     if as_json:
         render.show_json(_document(a, b, over, fixed, metric, found))

@@ -72,6 +72,12 @@ def _complete_option(context: typer.Context, incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
+def _complete_spelling(incomplete: str) -> list[str]:
+    from costmodel.tools import SPELLINGS
+
+    return _complete(SPELLINGS)(incomplete)
+
+
 def _example(command: str) -> str:
     # \b keeps the line as it is, so that it can be copied.
     return f"\b\nExample:\n  {command}"
@@ -185,6 +191,64 @@ def formula(
     command.run(layer, option or [], metric, form, shape, video=video, as_json=as_json)
 
 
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel explain se --shape 1x512x28x28 --spelling methods"),
+    short_help="Say what other counters report of a layer, and why.",
+)
+def explain(
+    layer: Layer,
+    shape: Shape,
+    option: Options = None,
+    spelling: Annotated[
+        str,
+        typer.Option(
+            metavar="SPELLING",
+            autocompletion=_complete_spelling,
+            help="modules, functions or methods: as torch has it.",
+        ),
+    ] = "modules",
+    as_json: Json = False,
+) -> None:
+    """Say what other counters report of a layer, and which of its operations they count.
+
+    Most of them count by spelling, such as nn.ReLU, F.relu or x.relu(). Needs none of them installed.
+    """
+    from costmodel_cli import explain as command
+
+    command.run(layer, shape, option or [], spelling, as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example(
+        "costmodel derive costmodel.validate.references.non_local:NonLocal --init channels=64 --input 2x64x28x28"
+    ),
+    short_help="Give the formula of any torch module.",
+)
+def derive(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="package.module:Name or path/file.py:Name, a class or a factory.")
+    ],
+    shape: Annotated[str, typer.Option("--input", metavar="S", help="One input that it takes, such as 2x64x28x28.")],
+    init: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An argument of its constructor, a Python literal; repeatable."),
+    ] = None,
+    allow_uncounted: Annotated[
+        bool, typer.Option("--allow-uncounted", help="Exit 0 though operators ran that nobody counts.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Give the cost of a torch module in closed form, for inputs of all sizes; needs torch.
+
+    TARGET is imported, which runs its code as Python would. Nothing is computed: it runs on shapes of symbols.
+    """
+    from costmodel_cli import derive as command
+
+    raise typer.Exit(command.run(target, shape, init or [], allow_uncounted=allow_uncounted, as_json=as_json))
+
+
 Metric = Annotated[str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is compared.")]
 Over = Annotated[
     str,
@@ -289,6 +353,36 @@ def claims(
 
 @app.command(
     cls=_Command,
+    epilog=_example("costmodel check budget.toml"),
+    short_help="Check assertions on formulas and budgets.",
+)
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Assertions, as TOML.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            autocompletion=_complete(("table", "json", "junit", "github")),
+            help="table, json, junit or github (workflow annotations).",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write that form to FILE, and print the table.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check assertions on formulas and budgets: proved over their domain, or evaluated at every point of it.
+
+    Where a check derives the formula of a torch module, that module's code is run; nothing else in FILE is.
+    """
+    from costmodel_cli import check as command
+
+    raise typer.Exit(command.run(file, form, output, as_json=as_json))
+
+
+@app.command(
+    cls=_Command,
     epilog=_example("costmodel validate cbam non-local --report report.json"),
     short_help="Hold the counts against real torch modules.",
 )
@@ -301,9 +395,16 @@ def validate(
         typer.Option(metavar="auto|cpu|cuda", autocompletion=_complete(DEVICES), help="Where the torch modules run."),
     ] = "auto",
     report: Annotated[str | None, typer.Option(metavar="FILE", help="Write every comparison to FILE, as JSON.")] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Prove the counts for all sizes instead, on no device; some minutes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold the counts against real torch modules, as integers; needs torch and fvcore."""
+    if prove:
+        from costmodel_cli import prove as proofs
+
+        raise typer.Exit(proofs.run(layers or [], report, as_json=as_json))
     from costmodel_cli import validate as command
 
     raise typer.Exit(command.run(layers or [], device, report, as_json=as_json))

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from costmodel.catalog import LONGEST, is_number, nearest
+from costmodel.catalog import LONGEST, Subject, is_number, nearest, read
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel_cli.exit_codes import Unchecked
 
 FORMS = ("text", "latex", "python", "json")
 DEVICES = ("auto", "cpu", "cuda")
@@ -25,6 +26,14 @@ def shape(text: str) -> tuple[int, ...]:
         )
     names = "NCHW" if len(parts) == 4 else "NCTHW"
     return tuple(size(part, f"{name} in the shape {abbreviate(text)}") for part, name in zip(parts, names, strict=True))
+
+
+def input_sizes(text: str) -> tuple[int, ...]:
+    """``2x49x64`` → ``(2, 49, 64)``: two to five numbers."""
+    parts = text.lower().replace("×", "x").split("x")
+    if not 2 <= len(parts) <= 5:
+        raise CostModelError(f"an input is two to five numbers, such as 2x64x28x28 or 2x49x64, not {abbreviate(text)}")
+    return tuple(size(part, f"a size of the input {abbreviate(text)}") for part in parts)
 
 
 def size(text: str, what: str) -> int:
@@ -47,6 +56,21 @@ def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:
     if text not in accepted:
         raise CostModelError(f"{what} is one of {', '.join(accepted)}, not {abbreviate(text)}{nearest(text, accepted)}")
     return text
+
+
+def subject(text: str, known: Mapping[str, int]) -> Subject:
+    """A layer of the catalog, or a torch module as ``package.module:Name`` or ``path/file.py:Name``."""
+    if "." not in text.partition(":")[0]:
+        return read(text)
+    from costmodel.validate import Unavailable, require
+
+    try:
+        require("torch", "costmodel.trace")
+    except Unavailable as error:
+        raise Unchecked(str(error)) from None
+    from costmodel.trace import as_subject
+
+    return as_subject(text, known)
 
 
 def sizes(pairs: Iterable[str]) -> dict[str, int]:

@@ -23,7 +23,7 @@ def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool
     from costmodel.validate import Unavailable, validate
 
     try:
-        with _writing(report) as file, progress() as advance:
+        with writing(report) as file, progress() as advance:
             found = validate(names, device=device, progress=advance)
             if file:
                 file.write(found.to_json() + "\n")
@@ -39,7 +39,7 @@ def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool
 
 
 @contextlib.contextmanager
-def _writing(path: str | None) -> Iterator[IO[str] | None]:
+def writing(path: str | None) -> Iterator[IO[str] | None]:
     """A file that appears under `path` when all is written, or not at all."""
     if path is None:
         yield None

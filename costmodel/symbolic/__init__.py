@@ -9,6 +9,7 @@ from costmodel.symbolic.derivation import LETTERS, SIZES, Derivation, derive
 from costmodel.symbolic.formula import Formula
 from costmodel.symbolic.notation import (
     Term,
+    expression,
     expression_latex,
     expression_python,
     expression_text,
@@ -25,6 +26,7 @@ __all__ = [
     "Formula",
     "Term",
     "derive",
+    "expression",
     "expression_latex",
     "expression_python",
     "expression_text",

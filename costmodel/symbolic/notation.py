@@ -16,6 +16,11 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, integer=True, positive=True)
 
 
+def expression(size: Any) -> sympy.Expr:
+    """A size as an expression, a number too."""
+    return sympy.sympify(size)
+
+
 class Counted(sympy.Function):  # type: ignore[misc]
     """A function that has no closed form: it counts."""
 

@@ -7,6 +7,6 @@ Importing this package imports neither; `validate` does.
 """
 
 from costmodel.validate.report import Comparison, Report
-from costmodel.validate.run import Progress, Unavailable, validate
+from costmodel.validate.run import Progress, Unavailable, require, validate
 
-__all__ = ["Comparison", "Progress", "Report", "Unavailable", "validate"]
+__all__ = ["Comparison", "Progress", "Report", "Unavailable", "require", "validate"]

@@ -63,6 +63,22 @@ def left_out(layer: Layer) -> list[tuple[Case, str]]:
     return [(case, reason) for case in _large(layer) if (reason := excuse(case))]
 
 
+def structures(layer: Layer, shape: tuple[int, ...]) -> list[Case]:
+    """Every combination of the flags and choices of a layer, at one shape."""
+    return [*_distinct(layer, shape, _combinations(layer), large=False)]
+
+
+def changes(layer: Layer, shape: tuple[int, ...]) -> list[Case]:
+    """The defaults, and every change of one flag or choice of a layer, at one shape."""
+    return [*_distinct(layer, shape, _singles(layer, integers=()), large=False)]
+
+
+def numbers(layer: Layer, shape: tuple[int, ...]) -> list[Case]:
+    """Every change of one integer option of a layer, at one shape."""
+    integers = {name for name, option in layer.options.items() if _is_integer(option)}
+    return [*_distinct(layer, shape, (change for change in _singles(layer) if integers & change.keys()), large=False)]
+
+
 def excuse(case: Case) -> str | None:
     """Why a case cannot be run on every device, if so."""
     limit = LISTED.get(case.layer.name)

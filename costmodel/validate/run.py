@@ -39,7 +39,7 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     chosen = [find(name) for name in dict.fromkeys(layers)]
     if device not in DEVICES:
         raise CostModelError(f"device must be {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
-    _require("torch", "fvcore", "costmodel.validate.oracles")
+    require("torch", "fvcore", "costmodel.validate.oracles")
     from costmodel.validate.oracles import ORACLES
     from costmodel.validate.references import REFERENCES
 
@@ -56,7 +56,7 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
                 progress(done, len(runs), case.layer.name)
     return Report(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions={"python": platform.python_version(), "costmodel": __version__, **_versions()},
+        versions=versions(),
         device=described,
         oracles={oracle.name: oracle.counts for oracle in ORACLES.values()},
         comparisons=comparisons,
@@ -150,7 +150,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _require(*modules: str) -> None:
+def require(*modules: str) -> None:
+    """Raise `Unavailable` unless all of `modules` can be imported."""
     missing: dict[str, None] = {}
     for module in modules:
         try:
@@ -177,6 +178,7 @@ def _device(wanted: str) -> tuple[str, dict[str, str]]:
     return kind, {"type": kind, "name": name, "chosen": why}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """What a count by others depends on; fvcore needs NumPy, which it computes with."""
-    return {name: metadata.version(name) for name in ("torch", "fvcore", "numpy")}
+    names = {name: metadata.version(name) for name in ("torch", "fvcore", "numpy")}
+    return {"python": platform.python_version(), "costmodel": __version__, **names}

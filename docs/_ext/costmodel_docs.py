@@ -3,7 +3,8 @@
 - a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
   repository, put into ``notebooks/``
 - ``{run}``: a command and what it prints, or draws
-- ``{conventions}``, ``{evidence}``, ``{commands}``, ``{docstring}``: what the code and the reports say
+- ``{conventions}``, ``{tools}``, ``{evidence}``, ``{certificates}``, ``{commands}``, ``{docstring}``: what the code and
+  the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
 
@@ -32,9 +33,12 @@ from typer.main import get_command
 import costmodel.layers  # noqa: F401 (registers the layers of the survey)
 from costmodel import CONVENTIONS, LAYERS, METRICS, Layer
 from costmodel.catalog import spoken
-from costmodel.conventions import of_row, totals
+from costmodel.conventions import of_row, total, totals
+from costmodel.ledger import Ledger
 from costmodel.symbolic import Formula, derive
+from costmodel.tools import SPELLINGS, TOOLS
 from costmodel_cli.main import app
+from costmodel_cli.render import times
 
 SHAPE = (1, 512, 28, 28)
 TOTALS = {"params": "parameters", "macs": "MACs", "fvcore": "fvcore", "arithmetic": "arithmetic"}
@@ -238,6 +242,41 @@ def _weights(weights: Any) -> str:
     return ", ".join(f"{weight} per {per.get(quantity, quantity)}" for quantity, weight in weights.items()) or "nothing"
 
 
+class Tools(Markdown):
+    """Other people's counters."""
+
+    def markdown(self) -> str:
+        """What each looks at, how far they are apart, and what each counts of every call that it counts."""
+        readings = table(
+            ("tool", "version", "reports", "what it does", "its rules"),
+            ((f"`{t.name}`", f"{t.package} {t.version}", t.unit, t.how, t.source) for t in TOOLS.values()),
+        )
+        parts = ["## What each one does", readings, f"## How far they are apart, at {by(SHAPE)}"]
+        for spelling, example in SPELLINGS.items():
+            apart = (self.apart(name, layer.run(SHAPE, {}), spelling) for name, layer in LAYERS.items())
+            headers = ("layer", "least", "most", "nothing at all", "not predicted")
+            parts += [f"### Written as {spelling}: `{example}`", table(headers, apart)]
+        for tool in TOOLS.values():
+            rows = (
+                (f"`{call}`", rule.words(SHAPE[0]) if rule.weighs else f"nothing: {rule.note}")
+                for call, rule in tool.rules.items()
+            )
+            rest = ("every other", f"nothing: {tool.blind}")
+            parts += [f"## What `{tool.name}` counts", table(("call", "counts"), [*rows, rest])]
+        return "\n\n".join(parts)
+
+    def apart(self, name: str, ledger: Ledger, spelling: str) -> tuple[str, ...]:
+        """The least and the most that is reported of a layer, as multiples of its MACs."""
+        said = {tool.name: tool.read(ledger, spelling, SHAPE[0]).total for tool in TOOLS.values()}
+        ends = []
+        for end in (min, max):
+            told = end(filter(None, said.values()))
+            tellers = ", ".join(f"`{tool}`" for tool, count in said.items() if count == told)
+            ends.append(f"{times(told, total(ledger, 'macs'))} {tellers}")
+        none, silent = (", ".join(f"`{tool}`" for tool, count in said.items() if count == value) for value in (None, 0))
+        return (f"`{name}`", *ends, silent, none)
+
+
 class Docstring(Markdown):
     """``{docstring} module``: the docstring of a module of the library."""
 
@@ -246,13 +285,17 @@ class Docstring(Markdown):
         return inspect.getdoc(import_module(self.arguments[0])) or ""
 
 
+PROOFS = "proofs.json"
+"""What ``costmodel validate --prove --report`` wrote into ``evidence/``."""
+
+
 class Evidence(Markdown):
     """The reports of ``costmodel validate --report`` that lie in ``evidence/``."""
 
     def markdown(self) -> str:
         """A section a report."""
         folder = Path(self.env.srcdir, "evidence")
-        reports = sorted(folder.glob("*.json"))
+        reports = sorted(path for path in folder.glob("*.json") if path.name != PROOFS)
         if not reports:
             return "No report lies in `docs/evidence/` yet: `costmodel validate --report FILE` writes one."
         return "\n\n".join(evidence_section(report) for report in reports)
@@ -282,6 +325,74 @@ def evidence_section(path: Path) -> str:
     if report["not_covered"]:
         parts += ["Not covered by any comparison:", "\n".join(f"- {item}" for item in report["not_covered"])]
     return "\n\n".join(parts)
+
+
+class Certificates(Markdown):
+    """The report of ``costmodel validate --prove --report``."""
+
+    def markdown(self) -> str:
+        """What is proved of every layer and by whom, for which sizes, and what is not."""
+        report = json.loads(Path(self.env.srcdir, "evidence", PROOFS).read_text(encoding="utf-8"))
+        layers: dict[str, list[dict[str, Any]]] = {}
+        for certificate in report["certificates"]:
+            layers.setdefault(certificate["layer"], []).append(certificate)
+        versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+        counts = ("layer", "over symbols", "on a lattice", "by fvcore", "refuted", "sampled")
+        domains = (
+            ("layer", "at its defaults", "of some options", "also with"),
+            map(proved_domain, layers, layers.values()),
+        )
+        compared = (("layer", "compared", "passed over"), map(compared_operators, layers, layers.values()))
+        return "\n\n".join(
+            [
+                f"{report['proved']:,} proved, {report['refuted']:,} refuted, {report['sampled']:,} sampled; "
+                f"{report['date']}; {versions}.",
+                table(counts, map(proved_counts, layers, layers.values()), numbers=5),
+                "### For which sizes",
+                table(*domains),
+                "### Which operators",
+                table(*compared),
+                "### Not proved",
+                "\n".join(dict.fromkeys(f"- `{c['layer']}` by {c['oracle']}: {c['reason']}" for c in unproved(report))),
+            ]
+        )
+
+
+def unproved(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The certificates that are none: sampled."""
+    return [certificate for certificate in report["certificates"] if certificate["method"] == "sampled"]
+
+
+def proved_counts(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
+    """How many combinations of options are proved how."""
+    proved = Counter((c["oracle"] == "fvcore", c["method"]) for c in certificates if c["holds"])
+    sampled = sum(c["method"] == "sampled" for c in certificates)
+    refuted = len(certificates) - sum(c["holds"] for c in certificates) - sampled
+    ours, lattice, theirs = proved[False, "symbolic"], proved[False, "lattice"], proved[True, "lattice"]
+    return (f"`{name}`", *(f"{count:,}" for count in (ours, lattice, theirs, refuted, sampled)))
+
+
+def proved_domain(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The conditions of the proof without fvcore at the defaults, and those that other options add."""
+    mine = [c for c in certificates if c["holds"] and c["oracle"] != "fvcore"]
+    base: list[str] = next((c["domain"] for c in mine if not c["options"]), [])
+    numbers: dict[str, list[str]] = {}
+    others: dict[str, None] = {}
+    for certificate in mine:
+        integers = {option: value for option, value in certificate["options"].items() if type(value) is int}
+        for option, value in integers.items():
+            numbers.setdefault(spoken(option), []).append(str(value))
+        others |= dict.fromkeys(c for c in certificate["domain"] if not integers and c not in base)
+    also = "; ".join(f"{option} = {', '.join(values)}" for option, values in numbers.items())
+    return (f"`{name}`", ", ".join(base) or "nothing", ", ".join(others), also)
+
+
+def compared_operators(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The operators that are compared over symbols, and those that compute nothing."""
+    mine = [c for c in certificates if c["holds"] and c["oracle"] != "fvcore"]
+    compared = sorted({operator for c in mine for operator in c["compared"]})
+    ignored = sorted({operator for c in mine for operator in c["ignored"]})
+    return (f"`{name}`", ", ".join(compared) or "nothing", ", ".join(f"`{operator}`" for operator in ignored))
 
 
 # The library reference.
@@ -315,6 +426,6 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
     directives = {"run": Run, "commands": Commands, "conventions": Conventions, "docstring": Docstring}
-    for name, directive in (directives | {"evidence": Evidence}).items():
+    for name, directive in (directives | {"evidence": Evidence, "certificates": Certificates, "tools": Tools}).items():
         sphinx.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -132,3 +132,16 @@ def test_percent(value, whole, text) -> None:
 def test_times(value, unit, text) -> None:
     """A multiple to three significant digits; of nothing there is none."""
     assert render.times(value, unit) == text
+
+
+def test_a_torch_module_beside_layers(costmodel_) -> None:
+    """Its counts at the shape; fvcore's convention has no weights for it."""
+    module = "costmodel.validate.references.squeeze_excitation:SqueezeExcitation:channels=64"
+    result = costmodel_("compare", "se", module, "--shape", "1x64x5x7", "--json")
+    ours, theirs = result.document["layers"]
+    assert {metric: theirs[metric] for metric in ("params", "macs", "flops", "arithmetic")} == {
+        metric: ours[metric] for metric in ("params", "macs", "flops", "arithmetic")
+    }
+    assert "fvcore" not in theirs
+    assert theirs["arithmetic_of"] is None
+    assert costmodel_("compare", "se", module, "--shape", "1x64x5x7").status == 0

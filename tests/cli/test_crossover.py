@@ -88,3 +88,12 @@ def test_what_fits(costmodel_) -> None:
 def test_limits_that_are_none(refusal, limit) -> None:
     """A limit is a whole number."""
     assert "whole number" in refusal("fit", "se", "--over", "c", "--at", "side=7", "--limit", limit)
+
+
+def test_a_torch_module_is_crossed_like_a_layer(costmodel_, refusal) -> None:
+    """By its name and its arguments; what cannot be imported is said."""
+    module = "costmodel.validate.references.non_local:NonLocal:channels=64"
+    document = costmodel_("crossover", module, "conv", "--over", "p", "--json").document
+    assert [crossing["exact"] for crossing in document["crossings"]] == ["7*C"]
+    assert "'nowhere.at_all' cannot be imported" in refusal("crossover", "nowhere.at_all:X:c=8", "conv", "--over", "p")
+    assert "not rational in P" in refusal("crossover", "non-local", "sparse-attention", "--over", "p")

@@ -165,6 +165,9 @@ def test_help_lists_the_commands(costmodel_) -> None:
 def test_help_has_an_example_that_runs(costmodel_, command, tmp_path, monkeypatch) -> None:
     """A command's help has one worked example, on one line to be copied, which does what it says."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "budget.toml").write_text(
+        "check = ['params(se) == 2*c*c/r', 'macs(se) < macs(cbam)']", encoding="utf-8"
+    )
     help_ = costmodel_(command, "--help")
     assert (help_.status, help_.err) == (0, "")
     (example,) = re.findall(r"^ *(?:Example: )?costmodel (.+)$", help_.out, re.MULTILINE)

@@ -1,0 +1,24 @@
+"""Torch modules run on shapes of symbols. The second door to torch.
+
+module + shape → every operator that runs, with expressions for its sizes → arithmetic by kind → formula
+"""
+
+from costmodel.trace.formula import Costs, Derived, Part, derive_module
+from costmodel.trace.run import Operation, Trace, trace
+from costmodel.trace.subject import Uncounted, as_subject, derive
+from costmodel.trace.target import arguments, load
+
+__all__ = [
+    "Costs",
+    "Derived",
+    "Operation",
+    "Part",
+    "Trace",
+    "Uncounted",
+    "arguments",
+    "as_subject",
+    "derive",
+    "derive_module",
+    "load",
+    "trace",
+]

@@ -1,0 +1,91 @@
+"""A torch module as a layer, which is compared and crossed like those of the catalog."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from costmodel.catalog import Layer, Subject
+from costmodel.dimension import CostModelError, Dim
+from costmodel.ledger import Row
+from costmodel.symbolic import expression, expression_text, symbol
+from costmodel.tensor import Tensor
+from costmodel.trace.formula import Derived, derive_module
+from costmodel.trace.run import Expression
+from costmodel.trace.target import arguments, load
+
+SIDE = 32
+"""Height and width of the map on which a module is traced where none is given."""
+
+
+class Uncounted(CostModelError):  # noqa: N818 (it names a state, which is not an error of the input)
+    """Operators ran that nobody counts, so that there is no formula of all that runs."""
+
+
+def as_subject(text: str, sizes: Mapping[str, int]) -> Subject:
+    """``my/module.py:Block:channels=64``, traced on maps.
+
+    `sizes` are those that are known, by their lower-case letters or as ``side``; the channels are, unless they are
+    among them, the first argument that is an integer.
+
+    Raises as `derived` does.
+    """
+    place, _, rest = text.partition(".py:") if ".py:" in text else text.partition(":")
+    name, _, given = rest.partition(":")
+    target = f"{place}.py:{name}" if ".py:" in text else f"{place}:{name}"
+    init = arguments(given.split(",") if given else [])
+    return Subject(_layer(text, derived(target, init, _shape(target, init, sizes))), {}, text)
+
+
+def derive(target: str | nn.Module, init: Mapping[str, Any], input: Sequence[int] | None = None) -> dict[str, Dim]:  # noqa: A002 (as users say it)
+    """Every metric of a module, or of what `target` makes of `init`, where every division is exact.
+
+    In the sizes of the input; widths that do not follow from C are the numbers that they are. Raises as `derived` does.
+    """
+    shape = input or _shape(target if isinstance(target, str) else type(target).__name__, init, {})
+    found = derived(target, init, shape)
+    costs = found.costs.placed(_widths(found))
+    return {metric: costs.metric(metric) for metric in ("params", "macs", "flops", "arithmetic")}
+
+
+def derived(target: str | nn.Module, init: Mapping[str, Any], shape: Sequence[int]) -> Derived:
+    """The cost of a module of which every operator is counted.
+
+    Raises `CostModelError` as `load` and `derive_module` do, and `Uncounted`.
+    """
+    found = derive_module(lambda given: load(target, given) if isinstance(target, str) else target, init, shape)
+    if found.uncounted:
+        raise Uncounted(f"nobody counts {', '.join(found.uncounted)}, which run in {target}")
+    return found
+
+
+def _shape(target: str, init: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A map that the module takes, as far as its arguments and the sizes that are known say."""
+    channels = sizes.get("c") or next((value for value in init.values() if type(value) is int), None)
+    if channels is None:
+        raise CostModelError(f"nobody says how many channels {target} takes: give an argument, such as channels=64")
+    side = sizes.get("side", SIDE)
+    return (sizes.get("n", 1), channels, sizes.get("h", side), sizes.get("w", side))
+
+
+def _widths(found: Derived) -> dict[Expression, Expression]:
+    return {symbol(name): expression(value) for name, value in found.values.items() if name.startswith("C_")}
+
+
+def _layer(name: str, derived: Derived) -> Layer:
+    costs = derived.exact.placed(_widths(derived))
+
+    def program(x: Tensor) -> None:
+        places = {symbol(letter): expression(size) for letter, size in zip("NCHW", x.shape, strict=True)}
+        arithmetic: dict[str, Dim] = {kind: _at(count, places) for kind, count in costs.arithmetic.items()}
+        weights = x.ledger.own("module", _at(costs.params, places), reuse=False)
+        x.ledger.rows.append(Row("module", "traced", (x.shape,), x.shape, weights, weights, arithmetic))
+
+    def _at(count: Expression, places: Mapping[Any, Expression]) -> Dim:
+        found = count.xreplace(places)
+        if found.is_number and not found.is_Integer:
+            at = ", ".join(f"{letter} = {size}" for letter, size in places.items())
+            raise CostModelError(f"its formula {expression_text(count)} is no integer at {at}")
+        return int(found) if found.is_number else found
+
+    return Layer(name, program, "a module of yours", {}, video=False, headline=None)

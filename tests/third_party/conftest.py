@@ -1,0 +1,6 @@
+"""What the tests here share lies beside them: `spellings` and `counters`."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
