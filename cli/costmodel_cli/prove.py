@@ -83,7 +83,7 @@ def _domain(found: "Proofs", name: str) -> str:
             values.setdefault(option, []).append(str(value))
     words = [", ".join(base), ", ".join(condition for condition in others if condition not in base)]
     words[1:] = [f"of some options {words[1]}"] if words[1] else []
-    words += [f"also {spoken(option)} = {', '.join(given)}" for option, given in values.items()]
+    words += [f"also {spoken(option)} = {', '.join(dict.fromkeys(given))}" for option, given in values.items()]
     return "; ".join(filter(None, words))
 
 

@@ -327,7 +327,7 @@ FREE = frozenset(
         *("replication_pad2d", "roll", "slice_scatter", "stack", "tril", "triu", "where", "zero"),
         *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "dropout", "native_dropout"),
         *("arange", "empty", "empty_like", "empty_strided", "full", "full_like", "new_empty", "new_full", "new_ones"),
-        *("new_zeros", "ones", "ones_like", "scalar_tensor", "zeros", "zeros_like"),
+        *("new_zeros", "ones", "ones_like", "scalar_tensor", "zeros", "zeros_like", "linspace", "eye"),
         *("logical_and", "logical_not", "logical_or"),
     }
 )

@@ -147,7 +147,7 @@ def _resolved(log: _Log, weights: Mapping[str, torch.Tensor], x: torch.Tensor, e
     """The log with every symbol that equals another, or a number, written as that."""
 
     def resolve(expression: Expression) -> Expression:
-        found = sympy.sympify(environment.replace(expression))
+        found = sympy.sympify(environment.replace(sympy.sympify(expression)))
         for torchs, ours in _FUNCTIONS.items():
             found = found.replace(torchs, ours)
         return found

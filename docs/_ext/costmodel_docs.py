@@ -383,7 +383,7 @@ def proved_domain(name: str, certificates: list[dict[str, Any]]) -> tuple[str, .
         for option, value in integers.items():
             numbers.setdefault(spoken(option), []).append(str(value))
         others |= dict.fromkeys(c for c in certificate["domain"] if not integers and c not in base)
-    also = "; ".join(f"{option} = {', '.join(values)}" for option, values in numbers.items())
+    also = "; ".join(f"{option} = {', '.join(dict.fromkeys(values))}" for option, values in numbers.items())
     return (f"`{name}`", ", ".join(base) or "nothing", ", ".join(others), also)
 
 

@@ -326,6 +326,7 @@ def test_an_encoder_layer() -> None:
         (lambda x: x.std((2, 3)), "4*N*C*H*W + N*C"),
         (functional.elu, "4*N*C*H*W"),
         (lambda x: x + torch.arange(x.shape[3]), "N*C*H*W"),
+        (lambda x: x * x.mean(), "2*N*C*H*W"),
     ],
 )
 def test_operators(function, arithmetic) -> None:
