@@ -49,7 +49,7 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     runs = [case for layer in covered for case in cases(layer)]
     comparisons: list[Comparison] = []
     silent: list[str] = []
-    with _one_thread():
+    with one_thread():
         for done, case in enumerate(runs, start=1):
             comparisons.extend(_hold(case, "meta" if case.large and kind == "cpu" else kind, silent))
             if progress:
@@ -138,7 +138,7 @@ def _uncounted(runs: Sequence[Case], oracles: Collection["Oracle"]) -> Iterator[
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Threads only wait for each other over tensors as small as these."""
     import torch
 

@@ -13,7 +13,7 @@ from costmodel.validate.cases import Case, changes, numbers, structures
 from costmodel.validate.proofs import lattice, symbolic
 from costmodel.validate.proofs.certificate import SHAPES, Certificate
 from costmodel.validate.references import REFERENCES
-from costmodel.validate.run import Progress, _one_thread, versions
+from costmodel.validate.run import Progress, one_thread, versions
 
 
 class Proofs(NamedTuple):
@@ -61,7 +61,7 @@ def _tasks(layer: Layer) -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
         yield from (("lattice", layer.name, case.options, shape) for case in changes(layer, shape))
 
 
-@_one_thread()
+@one_thread()
 def _certify(task: tuple[str, str, Any, tuple[int, ...]]) -> Certificate:
     method, name, options, shape = task
     layer = find(name)
