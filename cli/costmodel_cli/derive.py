@@ -20,7 +20,7 @@ def run(target: str, shape: str, init: Sequence[str], *, allow_uncounted: bool, 
     from costmodel.validate import Unavailable, require
 
     try:
-        require("torch", "costmodel.trace")
+        require("torch", "costmodel.trace", what="derive")
     except Unavailable as error:
         raise Unchecked(str(error)) from None
     from costmodel.trace import arguments, derive_module, load

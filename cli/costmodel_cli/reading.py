@@ -65,7 +65,7 @@ def subject(text: str, known: Mapping[str, int]) -> Subject:
     from costmodel.validate import Unavailable, require
 
     try:
-        require("torch", "costmodel.trace")
+        require("torch", "costmodel.trace", what="a torch module")
     except Unavailable as error:
         raise Unchecked(str(error)) from None
     from costmodel.trace import as_subject

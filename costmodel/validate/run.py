@@ -150,8 +150,8 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def require(*modules: str) -> None:
-    """Raise `Unavailable` unless all of `modules` can be imported."""
+def require(*modules: str, what: str = "validate") -> None:
+    """Raise `Unavailable` unless all of `modules`, which `what` needs, can be imported."""
     missing: dict[str, None] = {}
     for module in modules:
         try:
@@ -159,10 +159,10 @@ def require(*modules: str) -> None:
         except ModuleNotFoundError as error:
             missing[(error.name or module).partition(".")[0]] = None
         except (ImportError, OSError) as error:
-            raise Unavailable(f"validate needs {module}, which is installed but cannot be imported: {error}") from None
+            raise Unavailable(f"{what} needs {module}, which is installed but cannot be imported: {error}") from None
     if missing:
         names = f"{' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
-        raise Unavailable(f"validate needs {names}: pip install {' '.join(missing)}")
+        raise Unavailable(f"{what} needs {names}: pip install {' '.join(missing)}")
 
 
 def _device(wanted: str) -> tuple[str, dict[str, str]]:
