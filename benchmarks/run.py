@@ -209,8 +209,10 @@ def sweeps(turns: int) -> list[Figure]:
         times = [[seconds(way, 1) for way in ways] for _ in range(turns + 1)][1:]  # the first turn finds memory cold
         for what, other, own, limit in [
             ("numpy.full / sweep of a grid", 1, 0, FULL_LIMIT),
-            # Of open axes `lambdify` too works out most in small shapes: it is left with four passes for the macs.
+            # Of open axes `lambdify` too works out most in small shapes: it is left with four passes for the macs. No
+            # limit is held where even the array that nothing is computed for comes to little more.
             ("lambdify / sweep, open axes", 2, 0, GRID_LIMIT if metric == "arithmetic" else None),
+            ("lambdify / numpy.full, open axes", 2, 1, None),
             ("lambdify / sweep, arrays of all points", 3, 0, GRID_LIMIT),
             ("lambdify / sweep, scattered points", 5, 4, SCATTERED_LIMIT),
         ]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from costmodel.symbolic.program import Call, Node
 
-CACHED = 1 << 17
-"""Elements of a block: 1 MiB, so that it is near the processor while it is worked on."""
+CACHED = 1 << 18
+"""Elements of a block: 2 MiB, so that it is near the processor while it is worked on."""
 
 Shape: TypeAlias = tuple[int, ...]
 Index: TypeAlias = tuple[slice, ...]
