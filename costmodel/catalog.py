@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from costmodel.dimension import CostModelError, Dim, abbreviate, dimension
+from costmodel.dimension import CostModelError, Dim, abbreviate, differ, dimension
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
 
@@ -102,6 +102,10 @@ class Layer(NamedTuple):
     options: Mapping[str, Option]
     video: bool
     headline: Headline | None
+    places: str = "all"
+    """Where its paper has it in a network, as `insertion` spells places."""
+    input: tuple[int, ...] | None = None
+    """What a network was made for; it takes as many channels, and other sizes too. None for a layer."""
 
     @property
     def summary(self) -> str:
@@ -128,6 +132,8 @@ class Layer(NamedTuple):
         if len(x.shape) != 4 and not (self.video and len(x.shape) == 5):
             takes = "N×C×H×W or N×C×T×H×W" if self.video else "N×C×H×W"
             raise CostModelError(f"{self.name} takes {takes} input, not one of {len(x.shape)} dimensions")
+        if self.input and differ(x.c, self.input[1]):
+            raise CostModelError(f"{self.name} takes {self.input[1]} channels, not {abbreviate(x.c)}")
         resolved = self.resolve(options)
         try:
             self.program(x, **resolved)
@@ -156,6 +162,9 @@ class Subject(NamedTuple):
 
 LAYERS: dict[str, Layer] = {}
 
+NETWORKS: dict[str, Layer] = {}
+"""Whole networks, which are asked about like layers; `networks` puts them here."""
+
 
 def layer(
     name: str,
@@ -165,11 +174,12 @@ def layer(
     closed: tuple[str, ...] = (),
     video: bool = False,
     headline: Headline | None = None,
+    places: str = "all",
 ) -> Callable[[Program], Program]:
     """Put a shape program into the catalog; it stays a plain function of tensors.
 
     `symbols` names the integer options that formulas can leave open, by their letters; those in `closed` keep
-    their default there unless the letter is asked for.
+    their default there unless the letter is asked for. `places` is where the paper has it in a network.
     """
 
     def register(program: Program) -> Program:
@@ -177,17 +187,38 @@ def layer(
         # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
         if (known.__module__, known.__qualname__) != (program.__module__, program.__qualname__):
             raise CostModelError(f"a layer called {name!r} exists already")
-        options = {}
-        for parameter in inspect.signature(program).parameters.values():
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                choices = typing.get_args(parameter.annotation) if isinstance(parameter.default, str) else ()
-                symbol = (symbols or {}).get(parameter.name)
-                is_open = symbol is not None and parameter.name not in closed
-                options[parameter.name] = Option(parameter.name, parameter.default, choices, symbol, is_open)
-        LAYERS[name] = Layer(name, program, source, options, video, headline)
+        LAYERS[name] = Layer(name, program, source, _options(program, symbols or {}, closed), video, headline, places)
         return program
 
     return register
+
+
+def network(
+    name: str,
+    *,
+    source: str,
+    input: tuple[int, ...] = (1, 3, 224, 224),  # noqa: A002 (as users say it)
+) -> Callable[[Program], Program]:
+    """Put the shape program of a network, which was made for such an `input`, into the catalog."""
+
+    def register(program: Program) -> Program:
+        video = len(input) == 5
+        NETWORKS[name] = Layer(name, program, source, _options(program, {}, ()), video, None, input=input)
+        return program
+
+    return register
+
+
+def _options(program: Callable[..., Any], symbols: Mapping[str, str], closed: tuple[str, ...]) -> dict[str, Option]:
+    """The keyword-only parameters of `program`."""
+    found = {}
+    for parameter in inspect.signature(program).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            choices = typing.get_args(parameter.annotation) if isinstance(parameter.default, str) else ()
+            symbol = symbols.get(parameter.name)
+            is_open = symbol is not None and parameter.name not in closed
+            found[parameter.name] = Option(parameter.name, parameter.default, choices, symbol, is_open)
+    return found
 
 
 def find(name: str) -> Layer:
@@ -200,15 +231,26 @@ def find(name: str) -> Layer:
         ) from None
 
 
-def read(text: str, given: Iterable[str] = (), *, letters: bool = False) -> Subject:
+def read(
+    text: str, given: Iterable[str] = (), *, letters: bool = False, look_up: Callable[[str], Layer] = find
+) -> Subject:
     """``se`` or ``se:reduction=4,bias=true``, and further options as ``-p`` takes them.
 
-    With `letters` an integer option may be left open, as the letter that formulas have for it.
+    With `letters` an integer option may be left open, as the letter that formulas have for it. `look_up` finds a
+    layer by its name, among the layers of this catalog unless given.
     """
     name, colon, listed = text.partition(":")
-    layer = find(name)
-    options: dict[str, Any] = {}
-    for pair in [*(listed.split(",") if colon else ()), *given]:
+    layer = look_up(name)
+    return options_of(layer, {}, [*(listed.split(",") if colon else ()), *given], text, letters=letters)
+
+
+def options_of(
+    layer: Layer, options: Mapping[str, Any], given: Iterable[str], text: str, *, letters: bool = False
+) -> Subject:
+    """`layer` with `options` and those `given` as ``name=value``; `text` is how it was asked for."""
+    name = layer.name
+    options = dict(options)
+    for pair in given:
         key, equals, value = pair.partition("=")
         key = key.strip().replace("-", "_")
         if not (key and equals):

@@ -99,6 +99,10 @@ FVCORE = Convention(
         "softmax": {},
         "sigmoid": {},
         "relu": {},
+        "relu6": {},
+        "silu": {},
+        "hard_sigmoid": {},
+        "hard_swish": {},
         "add": {},
         "sub": {},
         "mul": {},
@@ -108,6 +112,7 @@ FVCORE = Convention(
         "max": {},
         "adaptive_max_pool": {},
         "max_pool": {},
+        "avg_pool": {},
         "concat": {},
     },
 )

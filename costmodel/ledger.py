@@ -1,7 +1,7 @@
 """The ledger: what a layer did, one row an operation, arithmetic by kind and never blended."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from costmodel.dimension import CostModelError, Dim, Shape, differ, elements
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 class Ledger:
     """The rows of one run of a layer, in order, and who owns which weights."""
 
-    __slots__ = ("_weights", "bounds", "chosen", "divisions", "facts", "prefix", "rows")
+    __slots__ = ("_weights", "bounds", "chosen", "divisions", "facts", "prefix", "rows", "visit")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -51,6 +51,8 @@ class Ledger:
         self._weights: dict[str, Dim] = {}
         self.prefix = ""
         """What stands before the names of the rows written now."""
+        self.visit: Callable[[Any, str], Any] | None = None
+        """What happens at the places that a network offers: a tensor and the place's name, to a tensor."""
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:

@@ -68,6 +68,11 @@ class Tensor:
             given = self.ledger.chosen[option] = default()
         return given
 
+    def place(self, name: str) -> "Tensor":
+        """This tensor, or what a layer that is inserted here makes of it."""
+        visit = self.ledger.visit
+        return self if visit is None else visit(self, name)
+
     # Views.
 
     def _view(self, shape: Shape) -> "Tensor":
@@ -283,6 +288,25 @@ class Tensor:
         size = elements(self.shape)
         return self._apply("sigmoid", name, self.shape, exp=size, add=size, div=size)
 
+    def relu6(self, name: str = "relu") -> "Tensor":
+        """min(max(x, 0), 6): two comparisons an element."""
+        return self._apply("relu6", name, self.shape, cmp=2 * elements(self.shape))
+
+    def silu(self, name: str = "silu") -> "Tensor":
+        """x · σ(x)."""
+        size = elements(self.shape)
+        return self._apply("silu", name, self.shape, exp=size, add=size, div=size, mul=size)
+
+    def hard_sigmoid(self, name: str = "hard_sigmoid") -> "Tensor":
+        """min(max(x + 3, 0), 6) / 6."""
+        size = elements(self.shape)
+        return self._apply("hard_sigmoid", name, self.shape, add=size, cmp=2 * size, div=size)
+
+    def hard_swish(self, name: str = "hard_swish") -> "Tensor":
+        """x · min(max(x + 3, 0), 6) / 6."""
+        size = elements(self.shape)
+        return self._apply("hard_swish", name, self.shape, add=size, cmp=2 * size, mul=size, div=size)
+
     def softmax(self, name: str = "softmax", *, vectors: Dim | None = None) -> "Tensor":
         """Softmax over the last dimension, or over any partition of the elements into `vectors`.
 
@@ -325,20 +349,37 @@ class Tensor:
         shape[axis] = 1
         return tuple(shape)
 
-    def max_pool(self, size: int, name: str = "max_pool") -> "Tensor":
-        """The maximum of every `size`×`size` window of H and W, rounded down; T is left alone."""
-        *leading, h, w = self.shape
-        output = (*leading, h // size, w // size)
-        if somewhere(output[-1] < 1) or somewhere(output[-2] < 1):
-            raise CostModelError(f"a {size}×{size} pool needs a map of at least that size, not {h}×{w}")
+    def max_pool(self, size: int, name: str = "max_pool", *, stride: int | None = None) -> "Tensor":
+        """The maximum of every `size`×`size` window of H and W; T is left alone.
+
+        Windows side by side, without padding, or `stride` apart with "same" padding, whose taps are counted.
+        """
+        output = self._pooled(size, stride)
         return self._apply("max_pool", name, output, cmp=elements(output) * (size * size - 1))
 
+    def avg_pool(self, size: int, name: str = "avg_pool", *, stride: int | None = None) -> "Tensor":
+        """The mean of every `size`×`size` window of H and W, as `max_pool` takes them."""
+        output = self._pooled(size, stride)
+        means = elements(output)
+        return self._apply("avg_pool", name, output, add=means * (size * size - 1), div=means)
+
+    def _pooled(self, size: int, stride: int | None) -> Shape:
+        *leading, h, w = self.shape
+        if stride is not None:
+            return (*leading, ceil_div(h, stride), ceil_div(w, stride))
+        if somewhere(h < size) or somewhere(w < size):
+            raise CostModelError(f"a {size}×{size} pool needs a map of at least that size, not {h}×{w}")
+        return (*leading, h // size, w // size)
+
     def upsample(self, factor: Dim, mode: Literal["nearest", "bilinear"], name: str = "upsample") -> "Tensor":
-        """H and W times `factor`. Bilinear blends 4 neighbours: 3 linear steps of 1 ``mul`` and 2 ``add`` each."""
+        """H and W times `factor`."""
+        return self.resize(tuple(size * factor for size in self.spatial), mode, name)
+
+    def resize(self, spatial: Shape, mode: Literal["nearest", "bilinear"], name: str = "resize") -> "Tensor":
+        """H and W made `spatial`. Bilinear blends 4 neighbours: 3 linear steps of 1 ``mul`` and 2 ``add`` each."""
         if len(self.shape) != 4:
             raise CostModelError(f"upsampling takes N×C×H×W, not {self}")
-        n, c, h, w = self.shape
-        output = (n, c, h * factor, w * factor)
+        output = (self.n, self.c, *spatial)
         if mode == "nearest":
             return self._apply("upsample_nearest", name, output)
         steps = 3 * elements(output)

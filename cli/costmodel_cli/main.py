@@ -193,6 +193,47 @@ def formula(
 
 @app.command(
     cls=_Command,
+    epilog=_example("costmodel network resnet50 --with cbam --at res4:last,res5"),
+    short_help="Count a network by stage, with layers inserted.",
+)
+def network(
+    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network, as 'list' names it.")],
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="LAYER",
+            autocompletion=_layers,
+            help="A layer to insert, such as se:reduction=8, or a torch module of yours; repeatable.",
+        ),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACES",
+            help="Where: stages, stage:blocks or stage:blocks@where, as res4:last,res5 or all:even@after; once for all "
+            "layers or once for each. Its paper's places unless given.",
+        ),
+    ] = None,
+    option: Options = None,
+    shape: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="S", help="1x3x224x224, or what the network was made for.")
+    ] = None,
+    formula: Annotated[bool, typer.Option("--formula", help="Closed forms in N, H and W instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Count a network by stage: what it is made of, and what the layers inserted add.
+
+    A place is inner (in a block's bottleneck), branch (before its addition), after a block or between stages; blocks
+    are all, first, last, even, odd, or numbers such as 2+4-6.
+    """
+    from costmodel_cli import network as command
+
+    command.run(name, with_ or [], at or [], option or [], shape, formula=formula, as_json=as_json)
+
+
+@app.command(
+    cls=_Command,
     epilog=_example("costmodel explain se --shape 1x512x28x28 --spelling methods"),
     short_help="Say what other counters report of a layer, and why.",
 )

@@ -129,6 +129,7 @@ def cbam(
         when={},
         source="Park et al. 2018, Eq. 4: f₃(f₂(f₁(f₀(F))))",
     ),
+    places="all@between",
 )
 def bam(x: Tensor, *, reduction: int = 16, dilation: int = 4) -> Tensor:
     """Gate every element by a channel branch times a spatial branch, side by side.

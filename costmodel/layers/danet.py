@@ -12,6 +12,7 @@ from costmodel.tensor import Tensor
     headline=Headline(
         "N*(H*W)**2*C", "macs", ("aggregate",), when={}, source="Fu et al. 2019, Eq. 2: Σᵢ s_ji D_i for every j"
     ),
+    places="head",
 )
 def position_attention(x: Tensor, *, reduction: int = 8) -> Tensor:
     """Let every position attend to every other one; keys are narrow, values are not.
@@ -35,6 +36,7 @@ def position_attention(x: Tensor, *, reduction: int = 8) -> Tensor:
     headline=Headline(
         "N*C**2*H*W", "macs", ("affinity",), when={}, source="Fu et al. 2019, Eq. 3: A_i·A_j for every two channels"
     ),
+    places="head",
 )
 def channel_attention(x: Tensor) -> Tensor:
     """Let every channel attend to every other one, without any projection.

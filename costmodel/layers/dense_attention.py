@@ -24,6 +24,7 @@ def output(context: Tensor, *, bias: bool) -> Tensor:
     headline=Headline(
         "N*(H*W)**2*C", "macs", ("scores",), when={}, source="Vaswani et al. 2017, Table 1: O(n²·d) a layer"
     ),
+    places="head",
 )
 def dense_attention(x: Tensor, *, heads: int = 8, causal: bool = False, bias: bool = False) -> Tensor:
     """Multi-head scaled dot-product attention over the P positions, projections counted.

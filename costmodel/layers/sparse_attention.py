@@ -20,6 +20,7 @@ from costmodel.tensor import Tensor
     headline=Headline(
         "N*C*H*W*l", "macs", ("scores",), when={}, source="Child et al. 2019, §4.2: O(n·√n), with l close to √n"
     ),
+    places="head",
 )
 def sparse_attention(
     x: Tensor,

@@ -81,7 +81,8 @@ class Derivation(NamedTuple):
         """
         given = {name: value for name, value in options.items() if value != self.layer.options[name].symbol}
         chosen = self.layer.resolve(given) | self.layer.run(shape, given).chosen
-        sizes = dict(zip((name for name in self.symbols if name in SIZES), shape, strict=True))
+        names = [name for name in SIZES if name != "T" or name in self.symbols]
+        sizes = {name: size for name, size in zip(names, shape, strict=True) if name in self.symbols}
         return sizes | {letter: chosen[name] for letter, name in self.symbols.items() if letter not in sizes}
 
     def of_rows(self, names: Sequence[str], metric: str) -> Formula:
@@ -126,7 +127,7 @@ class Derivation(NamedTuple):
 
 
 def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> Derivation:
-    """Run `layer` on symbols: sizes always, and those options that are open and not among `options`.
+    """Run `layer` on symbols: sizes always, but for a network's channels, and those options that are open and not among `options`.
 
     An option given as its own letter is left open too.
     """
@@ -137,7 +138,12 @@ def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> 
     }
     sizes = [name for name in SIZES if video or name != "T"]
     given = {**options, **{name: symbol(letter) for name, letter in opened.items()}}
-    ledger = layer.run([symbol(name) for name in sizes], given)
+    if layer.input:
+        sizes.remove("C")  # a network takes pictures
+    shape = [symbol(name) for name in sizes]
+    if layer.input:
+        shape.insert(1, layer.input[1])
+    ledger = layer.run(shape, given)
     meanings = {name: SIZES[name] for name in sizes} | {letter: name for name, letter in opened.items()}
     return Derivation(layer, layer.resolve(given) | ledger.chosen, meanings, ledger)
 
