@@ -2,7 +2,7 @@
 
 A network's program says at which places a layer may stand (`Tensor.place`), inside the scopes of its stages and
 blocks: ``inner`` in a block's bottleneck, ``branch`` at the end of its branch, before the addition, ``after`` the
-block, ``between`` a stage and the next.
+block, ``depthwise`` after the depthwise convolution of a block without a bottleneck, ``between`` a stage and the next.
 """
 
 import functools
@@ -15,7 +15,7 @@ from costmodel.dimension import CostModelError, Shape, abbreviate, differ
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
 
-WHERE = ("inner", "branch", "after", "between")
+WHERE = ("inner", "branch", "after", "depthwise", "between")
 """The places of a block; one that is not named is the first of those that the block has."""
 
 PROBE = 512
@@ -69,8 +69,8 @@ class Place(NamedTuple):
         found: list[Site] = []
         for stage in stages if self.stage == "all" else [self.stage]:
             within = [site for site in sites if site.stage == stage]
-            if self.stage == "all" and not (self.where or any(site.block for site in within)):
-                continue
+            if self.stage == "all" and self.where != "between" and not any(site.block for site in within):
+                continue  # a head is named
             found += self._within(within)
         if not found:
             has = ", ".join(dict.fromkeys(site.where for site in sites if self.stage in ("all", site.stage)))

@@ -234,6 +234,58 @@ def network(
 
 @app.command(
     cls=_Command,
+    epilog=_example("costmodel place se cbam --network resnet50 --limit 'macs<=1.01x' --limit 'params<=1.05x'"),
+    short_help="Find where a layer fits into a network within a budget.",
+)
+def place(
+    layers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4 fixes what would be tried."
+        ),
+    ],
+    network: Annotated[str, typer.Option(metavar="NETWORK", help="resnet50, or resnet50:variant=v1.")],
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help="The most of a metric, as a number or a multiple: macs<=1.05x, params<=30e6; repeatable.",
+        ),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="PLACES", help="Where at most, as res4,res5; every block unless given.")
+    ] = None,
+    try_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try",
+            metavar="NAME=VALUES",
+            help="Values of an option, as reduction=4,8,16 or kernel=3:9:2; usual ones unless given. Repeatable.",
+        ),
+    ] = None,
+    against: Annotated[
+        str, typer.Option(metavar="blocks|positions", help="What is wanted much of: attended blocks, or positions.")
+    ] = "blocks",
+    shape: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="S", help="1x3x224x224, or what the network was made for.")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help="All that fit, not only those that nothing beats.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find where a layer fits into a network within a budget, and which insertions nothing beats.
+
+    A candidate is one layer, with one value for each of its options, in some number of the blocks of each stage.
+    Exits 1 if none fits.
+    """
+    from costmodel_cli import place as command
+
+    raise typer.Exit(
+        command.run(layers, network, limit or [], at, try_ or [], against, shape, whole=whole, as_json=as_json)
+    )
+
+
+@app.command(
+    cls=_Command,
     epilog=_example("costmodel explain se --shape 1x512x28x28 --spelling methods"),
     short_help="Say what other counters report of a layer, and why.",
 )

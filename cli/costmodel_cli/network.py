@@ -160,7 +160,7 @@ def _show_formulas(asked: Subject, inserts: Sequence[Insert], *, as_json: bool) 
     }
     if not inserts:
         found = {metric: {"total": formulas["total"]} for metric, formulas in found.items()}
-    conditions = dict.fromkeys(text for of in found.values() for f in of.values() for text in f.conditions_text())
+    conditions = dict.fromkeys(text for of in found.values() for text in of["total"].conditions_text())
     if as_json:
         render.show_json(
             {

@@ -19,7 +19,7 @@ from costmodel.tensor import Tensor
         when={"N": 1, "r": 1},
         source="the survey: NHW·C·NHW; its N² is N, since attention works inside one sample",
     ),
-    places="res3:even,res4:even",
+    places="res3:even@after,res4:even@after",
 )
 def non_local(
     x: Tensor,

@@ -1,7 +1,7 @@
 """One metric of one layer in closed form."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sympy
 
@@ -17,6 +17,9 @@ from costmodel.symbolic.notation import (
     terms,
 )
 
+Division: TypeAlias = tuple[sympy.Expr, sympy.Expr]
+"""(b, a): b divides a."""
+
 LINE = 64
 """Characters of a line of a displayed formula, as its text has them."""
 
@@ -29,8 +32,7 @@ class Formula(NamedTuple):
     """True for all sizes: divisions that round down are floors."""
     expression: sympy.Expr
     """Where every division is exact, which `conditions` says."""
-    conditions: tuple[tuple[sympy.Expr, sympy.Expr], ...]
-    """Pairs (b, a): b divides a."""
+    conditions: tuple[Division, ...]
     bounds: tuple[tuple[sympy.Expr, sympy.Expr], ...]
     """Pairs (a, b): a ≤ b, without which neither form is defined."""
 
@@ -126,11 +128,15 @@ class Formula(NamedTuple):
             numerator, denominator = _unrounded(rounded.args[0]).as_numer_denom()
             if (condition := (denominator, numerator)) not in conditions:
                 conditions.append(condition)
-        conditions = [
-            (b, a) for b, a in conditions if not any(a == c and d != b and (d / b).is_Integer for d, c in conditions)
-        ]
+        conditions = [one for one in conditions if not any(_follows(one, other) for other in conditions)]
         bounds = [(sympy.sympify(a), sympy.sympify(b)) for a, b in ledger.bounds]
         return cls(metric, exact, sympy.expand(_unrounded(exact)), tuple(conditions), tuple(bounds))
+
+
+def _follows(condition: Division, from_: Division) -> bool:
+    """Whether b divides a because it divides a part of it, or because a multiple of it does."""
+    (b, a), (d, c) = condition, from_
+    return condition != from_ and bool((d / b).is_Integer and (a / c).is_Integer)
 
 
 def _unrounded(expression: sympy.Expr) -> sympy.Expr:
