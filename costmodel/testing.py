@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.catalog import read, spoken
+from costmodel.catalog import read, said, spoken
 from costmodel.checks import Check, Undecided, check
 from costmodel.checks.domain import axis
 from costmodel.dimension import CostModelError
@@ -76,5 +76,5 @@ def _complete(name: str) -> str:
     """A layer with every option that formulas may leave open: ``se`` is ``se:reduction=16``."""
     layer, given, _ = read(name)
     options = {o.name: o.default for o in layer.options.values() if o.symbol and o.default is not None} | dict(given)
-    listed = ",".join(f"{spoken(option)}={str(value).lower()}" for option, value in options.items())
+    listed = ",".join(f"{spoken(option)}={said(value)}" for option, value in options.items())
     return f"{layer.name}:{listed}" if listed else layer.name

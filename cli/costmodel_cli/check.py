@@ -89,14 +89,15 @@ def _junit(found: "Sequence[Finding]", file: str) -> None:
 
     kinds = {"fails": "failure", "unchecked": "error"}
     number = {f"{kind}s": sum(finding.verdict == verdict for finding in found) for verdict, kind in kinds.items()}
-    totals = texts(name="costmodel check", tests=len(found), **number)
+    # Without times some readers show none of it.
+    seconds = f"{sum(finding.seconds for finding in found):.3f}"
+    totals = texts(name="costmodel check", tests=len(found), **number, time=seconds)
     suites = ElementTree.Element("testsuites", totals)
     suite = ElementTree.SubElement(suites, "testsuite", {**totals, "skipped": "0", "name": _printable(file)})
     for finding in found:
         check = finding.check
-        case = ElementTree.SubElement(
-            suite, "testcase", texts(classname=file, name=check.name, file=file, line=check.line)
-        )
+        place = texts(classname=file, name=check.name, file=file, line=check.line, time=f"{finding.seconds:.3f}")
+        case = ElementTree.SubElement(suite, "testcase", place)
         if kind := kinds.get(finding.verdict):
             wrong = ElementTree.SubElement(case, kind, texts(message=finding.says, type=finding.verdict))
             wrong.text = _printable(f"{check.states}\n{finding.says}")
@@ -104,7 +105,7 @@ def _junit(found: "Sequence[Finding]", file: str) -> None:
             ElementTree.SubElement(case, "system-out").text = _printable(f"{check.states}\n{finding.says}")
     ElementTree.indent(suites)
     # In ASCII, which every terminal can write.
-    print(ElementTree.tostring(suites, "us-ascii").decode("ascii"))
+    print(ElementTree.tostring(suites, "us-ascii", xml_declaration=True).decode("ascii"))
 
 
 def _printable(text: str) -> str:

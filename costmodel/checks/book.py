@@ -60,13 +60,22 @@ def load(path: str) -> list[Check]:
     # What is commented out is no check; the text keeps its length, so that places in it stay.
     searched = re.sub(r"(?m)^\s*#.*$", lambda comment: " " * len(comment[0]), source)
     end = 0
+    lines: dict[str, int] = {}
     for number, entry in enumerate(entries, 1):
         start, end = _place(entry.get("that") if isinstance(entry, dict) else entry, searched, end)
         line = source.count("\n", 0, start) + 1
         try:
-            checks.append(_check(entry, number)._replace(path=path, line=line))
+            found = _check(entry, number)
         except CostModelError as error:
             raise CostModelError(f"{path}:{line}: {error}") from None
+        if found.name in lines:
+            # Services that read reports keep one result of each name.
+            other = lines[found.name]
+            raise CostModelError(
+                f"{path}:{line}: {abbreviate(found.name)} is the name of the check in line {other} too"
+            )
+        lines[found.name] = line
+        checks.append(found._replace(path=path, line=line))
     return checks
 
 

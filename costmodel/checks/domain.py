@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from costmodel.catalog import is_number
+from costmodel.catalog import LONGEST, is_number
 from costmodel.dimension import CostModelError, abbreviate
 
 LISTED = 10**6
 """The most integers of a list of ranges, all of which are held in memory."""
 
-_RANGE = re.compile(r"(\d{1,30})\s*\.\.\s*(\d{1,30})?(?:\s+step\s+(\d{1,30}))?")
+_DIGITS = f"[0-9]{{1,{LONGEST}}}"
+_RANGE = re.compile(rf"({_DIGITS})\s*\.\.\s*({_DIGITS})?(?:\s+step\s+({_DIGITS}))?")
 _CLAUSE = re.compile(r"\s*([A-Za-z_][\w-]*)\s+in\s+(\{[^{}]*\}|[^,{}]+?)\s*(?:,|$)")
 
 

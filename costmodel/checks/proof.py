@@ -102,11 +102,17 @@ def _by_boxes(
                 heapq.heappush(boxes, part)
             continue
         corner = polynomial.get((0,) * len(box.sides), 0)
-        if _sign(corner) not in allowed and admits(box.first):
+        fails = _sign(corner) not in allowed
+        if fails and admits(box.first):
             return Decision(True, box.first)
         if _signs(polynomial, box.sides) <= allowed:
             continue
-        open_ = [axis for axis in range(len(box.sides)) if any(exponents[axis] for exponents in polynomial)]
+        # Where a point fails that is not admitted, one beside it may be, along any axis.
+        open_ = [
+            axis
+            for axis, side in enumerate(box.sides)
+            if (fails and side.length != 1) or any(exponents[axis] for exponents in polynomial)
+        ]
         for part in _parts(box, open_[box.depth % len(open_)], None) if open_ else ():
             heapq.heappush(boxes, part)
     return None if boxes else Decision(True, None)

@@ -9,39 +9,24 @@ brackets of a layer, ``conv(stride=s)``, is that layer's option only.
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LAYERS, LONGEST, Layer, Subject, find, nearest, read, spoken
 from costmodel.checks.derived import derived
+from costmodel.checks.names import SIZES, Names, check_sizes
 from costmodel.claims.reading import in_positions
 from costmodel.conventions import METRICS, of_row, total
 from costmodel.dimension import CostModelError, Dim, abbreviate
 from costmodel.ledger import Ledger
-from costmodel.symbolic import parse, symbol
+from costmodel.symbolic import expression, parse, symbol
+from costmodel.symbolic.notation import built, relation_tree, tree
 
 LENGTH = 2000
 """Characters of a statement."""
 DEGREE = 20
 """The greatest exponent."""
-
-SIZES = {"n": "N", "c": "C", "t": "T", "h": "H", "w": "W", "side": "side", "p": "P"}
-"""The sizes as users name them, and their symbols."""
-SPOKEN = {letter: name for name, letter in SIZES.items()}
-"""What users call the symbols of sizes."""
-_NAMES = {**SIZES, **{letter: letter for letter in "NCTHWP"}}
-
-_RELATIONS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "="}
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: a // b,
-    ast.Pow: lambda a, b: a**b,
-}
-_ROUNDED: dict[str, Callable[[Any], Any]] = {"floor": lambda a: a // 1, "ceil": lambda a: -(-a // 1)}
 
 # As formulas are printed, so that they can be pasted.
 _SIGNS = {"·": "*", "×": "*", "−": "-", "≤": "<=", "≥": ">=", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")"}
@@ -89,11 +74,8 @@ class Statement(NamedTuple):
     """Both as they are written."""
     costs: tuple[Sequence[Cost], Sequence[Cost]]
     """Those on either side."""
-
-
-def letter(name: str) -> str:
-    """The symbol of a size or an option, as users name it."""
-    return _NAMES.get(name, name)
+    divisions: Sequence[tuple[Dim, Dim]]
+    """Pairs (b, a): where b divides a, the formulas of torch modules in it are integers."""
 
 
 def read_statement(text: str, named: Sequence[str] = (), modules: Mapping[str, Any] | None = None) -> Statement:
@@ -110,15 +92,15 @@ def read_statement(text: str, named: Sequence[str] = (), modules: Mapping[str, A
 
 
 def _statement(text: str, named: Sequence[str], modules: Mapping[str, Any]) -> Statement:
-    match _tree(text):
-        case ast.Compare(left, [relation], [right]) if type(relation) in _RELATIONS:
-            reader = _Reader([*_names(left), *_names(right)], named, modules)
-            (first, own), (second, other) = reader.side(left, text), reader.side(right, text)
-            reader.check_names()
-            first, second = (side.xreplace(reader.fixed()) for side in (first, second))
-            said = (ast.get_source_segment(text, left) or "", ast.get_source_segment(text, right) or "")
-            return Statement(first, _RELATIONS[type(relation)], second, said, (own, other))
-    raise CostModelError(f"{abbreviate(text)} is no relation of two expressions, with one of < <= == >= > between them")
+    left, relation, right = relation_tree(text)
+    names = Names([*_names(left), *_names(right)], named)
+    reader = _Reader(names, modules)
+    (first, own), (second, other) = reader.side(left, text), reader.side(right, text)
+    names.check()
+    numbers = names.numbers()
+    said = (ast.get_source_segment(text, left) or "", ast.get_source_segment(text, right) or "")
+    first, second = first.xreplace(numbers), second.xreplace(numbers)
+    return Statement(first, relation, second, said, (own, other), reader.divisions)
 
 
 def _plain(text: str) -> str:
@@ -130,20 +112,13 @@ def _plain(text: str) -> str:
     return re.sub(r"""\bderive\(\s*([^\s"'(),]+:[\w.]+)""", r'derive("\1"', " ".join(text.split()))
 
 
-def _tree(text: str) -> ast.expr:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise CostModelError(f"{abbreviate(text)} is not an expression") from None
-
-
 def _names(node: Any) -> Iterator[tuple[str, bool]]:
     """The names in a statement that may be sizes and options, and whether they stand in the brackets of a layer."""
     match node:
         case ast.Name(name):
             yield name, False
         case ast.Constant(str(formula)):
-            yield from _names(_tree(_plain(formula)))
+            yield from _names(tree(_plain(formula)))
         case ast.Call(_, arguments, keywords):
             for part in arguments:
                 if isinstance(part, ast.Constant):  # a layer or a row
@@ -158,69 +133,41 @@ def _names(node: Any) -> Iterator[tuple[str, bool]]:
 
 
 class _Reader:
-    """What the names and the costs of one statement stand for, where those in `given` have values."""
+    """What the parts of one statement stand for."""
 
-    def __init__(self, names: Sequence[tuple[str, bool]], given: Iterable[str], modules: Mapping[str, Any]) -> None:
+    def __init__(self, names: Names, modules: Mapping[str, Any]) -> None:
+        self._names, self._modules = names, modules
         self._costs: list[Cost] = []
-        named = {*given, *(name for name, _ in names)}
-        # What stands in the brackets of one layer is that one's, and opens no option of the others.
-        self._opening = named - {*_NAMES} - {name for name, inside in names if inside}
-        self._given, self._modules = {*given}, modules
-        self._used = {*given}
-        self._opened: set[str] = set()
-        self._fixed: dict[str, set[int]] = {}
-        self._sizes = {_NAMES[name] for name in named if name in _NAMES}
-        _check_sizes(self._sizes)
-
-    def check_names(self) -> None:
-        """Refuse names that stand for nothing."""
-        known = [*SIZES, *sorted({*self._opened, *self._fixed} - {*_NAMES})]
-        for name in sorted(self._used - {*_NAMES, *known}):
-            raise CostModelError(
-                f"{abbreviate(name)} stands for nothing here{nearest(name, known)}; what does is {', '.join(known)}"
-            )
-
-    def fixed(self) -> dict[Dim, Dim]:
-        """The names of options that every layer has given the same number, and that number."""
-        names = self._used & self._fixed.keys() - {*_NAMES} - self._opened
-        for name in sorted(names):
-            if len(self._fixed[name]) > 1 or name in self._given:
-                numbers = " and ".join(map(str, sorted(self._fixed[name])))
-                raise CostModelError(f"{abbreviate(name)} is {numbers} in the layers here")
-        return {symbol(name): _exact(*self._fixed[name]) for name in names}
-
-    # Expressions.
+        self.divisions: list[tuple[Dim, Dim]] = []
 
     def side(self, node: ast.expr, text: str) -> tuple[Dim, list[Cost]]:
         """A side of a relation, and the costs in it."""
         self._costs = []
-        return self.value(node, text), self._costs
+        return self._value(node, text), self._costs
 
-    def value(self, node: ast.expr, text: str) -> Dim:
-        """What `node`, of `text`, stands for."""
+    def _value(self, node: ast.expr, text: str) -> Dim:
+        return built(node, text, self._leaf, DEGREE)
+
+    def _leaf(self, node: ast.expr, text: str) -> Dim:
+        """What `node`, of `text`, stands for, beside what every formula may hold."""
         match node:
-            case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-                first, second = self.value(left, text), self.value(right, text)
-                if isinstance(op, ast.Pow) and not (second.is_Integer and 0 <= second <= DEGREE):
-                    raise CostModelError(
-                        f"an exponent is an integer from 0 to {DEGREE}, as in {abbreviate(text)} it is not"
-                    )
-                if isinstance(op, (ast.Div, ast.FloorDiv)) and second.cancel().is_zero:
-                    raise CostModelError(f"{abbreviate(text)} divides by 0")
-                if isinstance(op, ast.FloorDiv) and not second.is_positive:
-                    raise CostModelError(f"{abbreviate(text)} rounds a division by what may be 0 or negative")
-                return _OPERATORS[type(op)](first, second)
             case ast.UnaryOp(ast.USub(), operand):
-                return -self.value(operand, text)
+                return -self._value(operand, text)
+            case ast.BinOp(left, ast.FloorDiv(), right):
+                below = self._value(right, text)
+                if not below.is_positive:
+                    raise CostModelError(f"{abbreviate(text)} rounds a division by what may be 0 or negative")
+                return self._value(left, text) // below
+            case ast.Call(ast.Name("floor"), [argument], []):
+                return self._value(argument, text) // 1
+            case ast.Call(ast.Name("ceil"), [argument], []):
+                return -(-self._value(argument, text) // 1)
             case ast.Constant(str(formula)):
-                return self.value(_tree(plain := _plain(formula)), plain)
+                return self._value(tree(plain := _plain(formula)), plain)
             case ast.Constant(number) if type(number) in (int, float):
                 return _number(ast.get_source_segment(text, node) or "")
             case ast.Name(name):
-                self._used.add(name)
-                return symbol(letter(name))
-            case ast.Call(ast.Name(function), [argument], []) if function in _ROUNDED:
-                return _ROUNDED[function](self.value(argument, text))
+                return self._names.use(name)
             case ast.Attribute(ast.Call(ast.Name("derive"), [ast.Constant(str(target))], keywords), metric):
                 return self._derived(target, keywords, metric)
             case ast.Call(ast.Name(metric), [layer, *rows], []):
@@ -238,10 +185,14 @@ class _Reader:
             raise CostModelError("derive constructs a module with numbers and texts, nothing else") from None
         keywords = {"input": init.pop("input")} if "input" in init else {}
         found = derived(self._modules.get(target, target), init, **keywords)[metric]
-        self._opened |= {str(size) for size in found.free_symbols}
-        if "P" in self._sizes:
+        self._names.open(found)
+        divisor, channels = found.together().as_numer_denom()[1], symbol("C")
+        if divisor.is_Integer and channels in found.free_symbols:
+            # Its widths are parts of C, but which of them round is not known here.
+            self.divisions.append((divisor, channels))
+        if "P" in self._names.sizes:
             in_positions(found, target)
-        return found.xreplace({symbol(name): _exact(size) for name, size in self._shape({}).items()})
+        return found.xreplace({symbol(name): expression(size) for name, size in self._names.shape({}).items()})
 
     # Costs.
 
@@ -250,19 +201,16 @@ class _Reader:
         _check_metric(metric)
         subject, sizes, constraints = self._subject(node, text)
         layer = subject.layer
-        options = {**subject.options, **self._open_options(subject)}
-        for name, option in layer.options.items():
-            if option.symbol and type(options.get(name)) is int:
-                for word in (name, option.symbol):
-                    self._fixed.setdefault(word, set()).add(options[name])
-        shape = [*self._shape(sizes).values()]
+        options = {**subject.options, **self._names.open_options(subject)}
+        self._names.fix(layer, options)
+        shape = [*self._names.shape(sizes).values()]
         ledger = layer.run(shape, options)
         known = [row.name for row in ledger.rows]
         names = [str(row.value) if isinstance(row, ast.Constant) else ast.unparse(row) for row in rows]
         for name in names:
             if name not in known:
                 raise CostModelError(f"{layer.name} has no row {abbreviate(name)}{nearest(name, known)}")
-        if "p" in sizes or ("P" in self._sizes and not sizes.keys() & {"side", "h", "w"}):
+        if "p" in sizes or ("P" in self._names.sizes and not sizes.keys() & {"side", "h", "w"}):
             apart = layer.run([*shape[:-2], symbol("H"), symbol("W")], options)
             in_positions(_counted(apart, metric, names), layer.name)
         for value in constraints:
@@ -276,24 +224,6 @@ class _Reader:
         self._costs.append(Cost(f"{metric}({said})", metric, counted, layer, shape, options, ledger))
         return counted
 
-    def _shape(self, given: Mapping[str, Dim]) -> dict[str, Dim]:
-        """N, C, H and W, and T of video, at what is `given` or named."""
-        sizes: dict[str, Dim] = {letter: symbol(letter) for letter in "NCTHW"}
-        if "N" not in self._sizes:
-            sizes["N"] = 1
-        for name, size in [*((name, symbol(name)) for name in ("side", "P") if name in self._sizes), *given.items()]:
-            match name:
-                case "side":
-                    sizes |= {"H": size, "W": size}
-                case "P" | "p":
-                    # A map of so many rows, since what it costs depends on H·W alone.
-                    sizes |= {"H": size, "W": 1}
-                case _:
-                    sizes[SIZES[name]] = size
-        if "T" not in self._sizes and "t" not in given:
-            del sizes["T"]
-        return sizes
-
     def _subject(self, node: ast.expr, text: str) -> tuple[Subject, dict[str, Dim], list[Dim]]:
         """A layer, the sizes that are given for it, and what must be a positive integer for it to be one."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -302,7 +232,7 @@ class _Reader:
                 name: symbol(value) if value == subject.layer.options[name].symbol else value
                 for name, value in subject.options.items()
             }
-            self._opened |= {str(value) for value in options.values() if hasattr(value, "free_symbols")}
+            self._names.open(*options.values())
             return subject._replace(options=options), {}, []
         name, keywords = _layer_name(node)
         layer = find(name if name in LAYERS else name.replace("_", "-"))
@@ -321,10 +251,10 @@ class _Reader:
             if option and (option.choices or isinstance(option.default, bool)):
                 options[key] = option.parse(_word(word.value), layer.name)
                 continue
-            value = self.value(word.value, text)
+            value = self._value(word.value, text)
             if key in options or key in sizes:
                 raise CostModelError(f"{key} of {layer.name} is given twice")
-            self._opened |= {str(size) for size in value.free_symbols}
+            self._names.open(value)
             if value.is_number:
                 value = int(value) if value.is_Integer else value
             elif option and not option.symbol:
@@ -337,25 +267,8 @@ class _Reader:
                 options[key] = value
             else:
                 sizes[key] = value
-        _check_sizes({SIZES[key] for key in sizes})
+        check_sizes(SIZES[key] for key in sizes)
         return Subject(layer, options, ast.get_source_segment(text, node) or name), sizes, constraints
-
-    def _open_options(self, subject: Subject) -> dict[str, Dim]:
-        """The options of a layer that the statement names, by their letter or their name, and that are not given."""
-        found = {}
-        for name, option in subject.layer.options.items():
-            words = [word for word in (name, option.symbol) if option.symbol and word in self._opening]
-            if len(words) > 1:
-                raise CostModelError(f"{words[1]} is {words[0]} of {subject.layer.name}: name it by one of them")
-            if words and name not in subject.options:
-                found[name] = symbol(words[0])
-        self._opened |= {str(size) for size in found.values()}
-        return found
-
-
-def _check_sizes(letters: set[str]) -> None:
-    if ({"side", "P"} & letters and {"H", "W"} & letters) or {"side", "P"} <= letters:
-        raise CostModelError("side is h and w at once, and p their product: name one of them")
 
 
 def _check_metric(metric: str) -> None:
@@ -391,19 +304,13 @@ def _word(node: ast.expr) -> str:
 
 def _counted(ledger: Ledger, metric: str, rows: Sequence[str]) -> Dim:
     """Of the whole layer, or of some rows."""
-    if not rows:
-        return _exact(total(ledger, metric))
-    return _exact(sum(of_row(row, metric) for row in ledger.rows if row.name in rows))
+    chosen = [of_row(row, metric) for row in ledger.rows if row.name in rows]
+    return expression(sum(chosen) if rows else total(ledger, metric))
 
 
 def _put(value: Any, at: Mapping[Dim, int]) -> Any:
     value = value.subs(at) if hasattr(value, "free_symbols") else value
     return int(value) if getattr(value, "is_Integer", False) else value
-
-
-def _exact(count: Dim) -> Dim:
-    """As an expression, also where it is an int."""
-    return parse("0") + count
 
 
 def _number(text: str) -> Dim:

@@ -1,33 +1,28 @@
 """Whether a check holds, how that is known, and what shows that it does not."""
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Context, Decimal
+import time
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from costmodel.catalog import Layer
+from costmodel.checks import words
 from costmodel.checks.book import Check
 from costmodel.checks.derived import Undecided
 from costmodel.checks.domain import POSITIVE, Axis, points, text
+from costmodel.checks.names import SPOKEN, letter
 from costmodel.checks.proof import Signs, decide
-from costmodel.checks.reading import SPOKEN, Cost, letter, read_statement
-from costmodel.conventions import of_row
+from costmodel.checks.reading import Cost, read_statement
 from costmodel.dimension import CostModelError, Dim
-from costmodel.ledger import Ledger, Row
-from costmodel.symbolic import Derivation, expression_text, parse, symbol, terms
-from costmodel.symbolic.notation import is_root
-from costmodel.symbolic.program import Program, program
+from costmodel.symbolic import expression, expression_text, symbol
+from costmodel.symbolic.notation import is_floor, rounds, unrounded
+from costmodel.symbolic.program import program_of, required
 from costmodel.symbolic.roots import sign
 
 _ALLOWED: Mapping[str, Signs] = {"<": {-1}, "≤": {-1, 0}, "=": {0}, "≥": {0, 1}, ">": {1}}
 """The signs of left less right with which a relation holds."""
 SCANNED = 1000
 """Values of an option that a layer is run at, to see whether it takes them."""
-
-
-Pairs = Sequence[tuple[Dim, Dim]]
 
 
 class Finding(NamedTuple):
@@ -50,6 +45,8 @@ class Finding(NamedTuple):
     """Both sides there."""
     difference: str | None = None
     """What one closed form has and the other has not, in words."""
+    seconds: float = 0
+    """How long it took."""
 
 
 def check(asked: Check) -> Finding:
@@ -57,12 +54,14 @@ def check(asked: Check) -> Finding:
 
     Raises `CostModelError`, with its place, where it cannot be read or a layer in it is not defined.
     """
+    start = time.perf_counter()
     try:
-        return _Question(asked).answer()
+        found = _Question(asked).answer()
     except Undecided as error:
-        return Finding(asked, "unchecked", f"could not be checked: {error}")
+        found = Finding(asked, "unchecked", f"could not be checked: {error}")
     except (CostModelError, NotImplementedError) as error:
         raise CostModelError(f"{asked.place}{error}") from None
+    return found._replace(seconds=time.perf_counter() - start)
 
 
 class _Question:
@@ -89,16 +88,15 @@ class _Question:
         # Where 16 divides C, which stays open, C is 16 times any integer.
         products = {a: b * symbol(f"{a}/{b}") for b, a in divisions if a.is_Symbol and (b.is_Symbol or b.is_Integer)}
         products = {a: product for a, product in products.items() if not product.free_symbols & {*products, a}}
-        products = {a: product for a, product in products.items() if a not in self._values}
-        made = _program((divisor * numerator).xreplace(products))
-        domain = self._domain(made)
+        products = {a: product for a, product in products.items() if a in self._sizes - self._values.keys()}
+        made = program_of((divisor * numerator).xreplace(products), {})
+        # Also what cancels in the difference, where layers do not take all of its values.
+        asked = _free(*itertools.chain(*divisions)).union(*map(_asked, self._costs)) & self._sizes
+        domain = self._domain(sorted({*made.symbols, *map(str, _free(*(size.xreplace(products) for size in asked)))}))
 
-        def place(point: Sequence[int]) -> dict[Dim, Dim]:
-            inside = {symbol(name): value for name, value in zip(domain, point, strict=True)}
-            # A size that is not in the difference may be any of its values.
-            at = dict.fromkeys(_free(*products.values()) | self._sizes, 1) | self._first | inside
-            at |= {a: int(product.subs(at)) for a, product in products.items()}
-            return {size: at[size] for size in (*self._first, *sorted(self._sizes - self._first.keys(), key=_rank))}
+        def place(point: Sequence[int]) -> dict[Dim, int]:
+            at = self._first | {symbol(name): value for name, value in zip(domain, point, strict=True)}
+            return at | {a: int(product.subs(at)) for a, product in products.items()}
 
         def admits(point: Sequence[int]) -> bool:
             at = place(point)
@@ -111,62 +109,60 @@ class _Question:
         method = "proved" if decision.proved else "evaluated"
         number = points(self._check.domain) if self._check.domain else None
         found = Finding(self._check, "holds", "", method, number, tuple(said))
-        if decision.counterexample is not None:
-            return self._failed(found, place(decision.counterexample))
-        return found._replace(says=self._how(found))
+        if decision.counterexample is None:
+            return found._replace(says=self._how(found))
+        # What is left may be any of its values.
+        at = dict.fromkeys(self._sizes, 1) | place(decision.counterexample)
+        order = (*self._first, *sorted(self._sizes - self._first.keys(), key=_rank))
+        return self._failed(found, {size: at[size] for size in order})
 
-    def _domain(self, made: Program) -> dict[str, Axis]:
-        """The values of what `made` depends on: those that are given in their order, and then all of what is open."""
-        given = {str(size): axis for size, axis in self._values.items() if str(size) in made.symbols}
-        return given | {name: POSITIVE for name in made.symbols if name not in given}
+    def _domain(self, names: Sequence[str]) -> dict[str, Axis]:
+        """The values of what is called so: those that are given in their order, and then all of what is open."""
+        given = {str(size): axis for size, axis in self._values.items() if str(size) in names}
+        return given | {name: POSITIVE for name in names if name not in given}
 
     # What holds.
 
     def _check_defined(self, cost: Cost) -> None:
         """Raise unless the layer is defined on all of the domain."""
         inside = self._values.keys()
-        sizes = [size for row in cost.ledger.rows for shape in (*row.inputs, row.output) for size in shape]
-        made = _program(
-            _ONE,
-            [size for size in sizes if _free(size) and _free(size) <= inside],
-            [pair for pair in cost.ledger.divisions if _free(*pair) <= inside],
-            [pair for pair in cost.ledger.bounds if _free(*pair) <= inside],
-        )
-        domain = self._domain(made)
-        for node, text_ in made.requirements:
+        needs = {value: said for value, said in required(cost.ledger).items() if value.free_symbols <= inside}
+        made = program_of(expression(1), needs)
+        domain = self._domain(made.symbols)
+        for node, said in made.requirements:
             if (point := decide(made, node, {0, 1}, domain).counterexample) is not None:
                 at = {symbol(name): value for name, value in zip(domain, point, strict=True)}
-                cost.run(at, f"at {_point(at)}: ")
-                raise CostModelError(f"{cost.text} needs {text_}, which does not hold at {_point(at)}")
+                cost.run(at, f"at {words.point(at)}: ")
+                raise CostModelError(f"{cost.text} needs {said}, which does not hold at {words.point(at)}")
         # What a layer says of an option alone, such as that a kernel is odd, is in no formula.
         for size in _free(*cost.options.values()) & inside:
             for value in itertools.islice(self._values[size].values(), SCANNED):
                 at = self._first | {size: value}
-                cost.run(at, f"at {_point(at)}: ")
+                cost.run(at, f"at {words.point(at)}: ")
 
     def _divisor(self, denominator: Dim) -> int:
         """The sign of what is divided by, which may not change."""
         found = sign(denominator)
-        if found and any(map(_is_floor, _parts(denominator))):
+        if found and any(map(is_floor, _parts(denominator))):
             # A floor may be 0.
-            made = _program(found * denominator)
-            found = found if decide(made, made.root, {1}, self._domain(made)).counterexample is None else None
+            made = program_of(found * denominator, {})
+            found = found if decide(made, made.root, {1}, self._domain(made.symbols)).counterexample is None else None
         if not found:
             raise CostModelError(f"{self._check.that} divides by what may be 0 or negative")
         return found
 
     def _opened(self, difference: Dim) -> Dim:
         """`difference` with every division exact that depends on an open size."""
-        return _unrounded(difference, lambda part: not _free(part) <= self._values.keys())
+        return unrounded(difference, lambda part: not _free(part) <= self._values.keys())
 
     def _conditions(self) -> tuple[list[tuple[Dim, Dim]], list[tuple[Dim, Dim]]]:
         """Where open sizes make a closed form count exactly: pairs (b, a), b divides a, and (a, b), a ≤ b."""
         ledgers = [cost.ledger for cost in self._costs]
-        pairs = [pair for ledger in ledgers for pair in ledger.divisions]
-        for part in sorted(filter(_rounds, _parts(self._difference)), key=str):
+        pairs = [*self._statement.divisions, *(pair for ledger in ledgers for pair in ledger.divisions)]
+        for part in sorted(filter(rounds, _parts(self._difference)), key=str):
             above, below = _fraction(self._opened(part.args[0]))
             pairs.append((below, -above if above.could_extract_minus_sign() else above))
-        opened = [(b * _ONE, a * _ONE) for b, a in pairs if not _free(b, a) <= self._values.keys()]
+        opened = [(expression(b), expression(a)) for b, a in pairs if not _free(b, a) <= self._values.keys()]
         divisions = [(b, a) for b, a in dict.fromkeys(opened) if not (a / b).is_integer]
         divisions = [
             (b, a) for b, a in divisions if not any(a == c and d != b and (d / b).is_Integer for d, c in divisions)
@@ -177,7 +173,7 @@ class _Question:
     def _how(self, found: Finding) -> str:
         where = f", where {' and '.join(found.conditions)}" if found.conditions else ""
         if not self._sizes:
-            return _compared(*self._sides({}))
+            return words.compared(*self._sides({}))
         if found.method == "evaluated":
             return f"evaluated at {found.points:,} points{where}"
         open_ = ", ".join(map(str, sorted(self._sizes - self._values.keys(), key=_rank)))
@@ -186,11 +182,11 @@ class _Question:
     # What fails.
 
     def _failed(self, found: Finding, at: Mapping[Dim, int]) -> Finding:
-        found = found._replace(verdict="fails", method=None, counterexample={_spoken(s): v for s, v in at.items()})
+        found = found._replace(verdict="fails", method=None, counterexample={words.spoken(s): v for s, v in at.items()})
         left, right = self._sides(at)
-        says = f"at {_point(at)}: {_compared(left, right)}" if at else _compared(left, right)
+        says = f"at {words.point(at)}: {words.compared(left, right)}" if at else words.compared(left, right)
         if self._statement.relation == "=" and at:
-            difference = self._words()
+            difference = words.difference(self._statement)
             found = found._replace(difference=difference)
             says = f"{difference or 'equal but where a division rounds'}; {says}"
         return found._replace(says=says, values=(left, right))
@@ -199,53 +195,10 @@ class _Question:
         left, right = (side.subs(at) for side in (self._statement.left, self._statement.right))
         return Fraction(int(left.p), int(left.q)), Fraction(int(right.p), int(right.q))
 
-    def _words(self) -> str | None:
-        """What one closed form has and the other has not, and the rows of the layer that explain it."""
-        difference = _unrounded(self._difference).expand()
-        own, other = self._statement.costs
-        subject, _ = self._statement.sides
-        if other and not own:
-            own, subject, difference = other, self._statement.sides[1], -difference
-        if difference.is_zero:
-            return None
-        more = [term.expression for term in terms(difference) if term.coefficient > 0]
-        less = [-term.expression for term in terms(difference) if term.coefficient < 0]
-        said = [f"adds {expression_text(sum(more))}"] if more else []
-        said += [f"lacks {expression_text(sum(less))}"] if less else []
-        rows = _rows_of(own[0], difference) if len(own) == 1 else ()
-        return f"{subject} {' and '.join(said)}" + (f", what {' + '.join(rows)} cost" if rows else "")
 
-
-def _rows_of(cost: Cost, difference: Dim) -> tuple[str, ...]:
-    """The fewest rows of a layer, up to four, that together cost `difference`; none if there are none."""
-    counts: dict[str, Counter[Any]] = {}
-    for row in cost.ledger.rows:
-        counts.setdefault(row.name, Counter()).update(_summands(_unrounded(of_row(row, cost.metric) * _ONE)))
-    wanted = _summands(difference)
-    known = [name for name, count in counts.items() if count and count.keys() <= wanted.keys()]
-    for number in range(1, 5):
-        for names in itertools.combinations(known, number):
-            if sum((counts[name] for name in names), Counter()) == wanted:
-                return names
-    return ()
-
-
-def _summands(expression: Dim) -> Counter[Any]:
-    return Counter({term.powers: term.coefficient for term in terms(expression) if term.coefficient})
-
-
-_ONE = parse("1")
-
-
-def _program(count: Dim, sizes: Sequence[Dim] = (), divisions: Pairs = (), bounds: Pairs = ()) -> Program:
-    """A count, as if of a layer that has so many parameters, tensors of such `sizes`, and what it needs to be one."""
-    ledger = Ledger()
-    ledger.rows.append(Row("count", "", (), tuple(sizes), count, 0, {}))
-    ledger.divisions += divisions
-    ledger.bounds += bounds
-    names = {str(size): "" for pair in ((count, *sizes), *divisions, *bounds) for size in _free(*pair)}
-    layer = Layer("a check", lambda: None, "", {}, False, None)
-    return program(Derivation(layer, {}, dict(sorted(names.items())), ledger), "params")
+def _asked(cost: Cost) -> set[Dim]:
+    """The sizes and options of which a layer does not take all values."""
+    return _free(*required(cost.ledger), *cost.options.values())
 
 
 def _free(*sizes: Any) -> set[Dim]:
@@ -258,21 +211,6 @@ def _fraction(expression: Dim) -> tuple[Dim, Dim]:
     return numerator.expand(), denominator
 
 
-def _unrounded(expression: Dim, which: Callable[[Dim], bool] = lambda _: True) -> Dim:
-    """`expression` with every division exact, or with those of `which`."""
-    return expression.replace(lambda part: _rounds(part) and which(part), lambda part: part.args[0])
-
-
-def _is_floor(part: Dim) -> bool:
-    # By their names: the door to SymPy is elsewhere.
-    return type(part).__name__ in ("floor", "ceiling")
-
-
-def _rounds(part: Dim) -> bool:
-    # Of a square root nothing is exact: it stays, and is counted.
-    return _is_floor(part) and not is_root(part)
-
-
 def _parts(expression: Dim) -> set[Dim]:
     return {expression}.union(*map(_parts, expression.args))
 
@@ -280,26 +218,3 @@ def _parts(expression: Dim) -> set[Dim]:
 def _rank(size: Dim) -> tuple[int, str]:
     """Sizes first."""
     return [*SPOKEN, str(size)].index(str(size)), str(size)
-
-
-def _spoken(size: Dim) -> str:
-    return SPOKEN.get(str(size), str(size))
-
-
-def _point(at: Mapping[Dim, int]) -> str:
-    return ", ".join(f"{_spoken(size)} = {value}" for size, value in at.items())
-
-
-def _compared(left: Fraction, right: Fraction) -> str:
-    relation = "<" if left < right else ">" if left > right else "="
-    return f"{_shown(left)} {relation} {_shown(right)}"
-
-
-def _shown(number: Fraction) -> str:
-    """With separators; decimals where they say it all, otherwise as a fraction too."""
-    if number.denominator == 1:
-        return f"{number.numerator:,}"
-    decimal = Context(prec=30).divide(Decimal(number.numerator), Decimal(number.denominator))
-    if Fraction(decimal) == number and decimal == decimal.quantize(Decimal("1e-6")):
-        return f"{decimal:,f}"
-    return f"{number.numerator:,}/{number.denominator:,} (≈ {Context(prec=4).plus(decimal):,f})"

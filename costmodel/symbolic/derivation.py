@@ -98,10 +98,11 @@ class Derivation(NamedTuple):
         headline = self.layer.headline
         if headline is None:
             return False
+        options = {**self.options, **self.ledger.chosen}
         fixed = {
-            option.symbol: self.options[name]
+            option.symbol: options[name]
             for name, option in self.layer.options.items()
-            if option.symbol and isinstance(self.options[name], int)
+            if option.symbol and (name in self.ledger.chosen or isinstance(options[name], int))
         }
         if any(fixed.get(letter, value) != value for letter, value in headline.when.items()):
             return False
@@ -136,6 +137,7 @@ def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> 
         for name, option in layer.options.items()
         if option.symbol and (options.get(name) == option.symbol or (option.open and name not in options))
     }
+    video = video or (layer.input is not None and len(layer.input) == 5)
     sizes = [name for name in SIZES if video or name != "T"]
     given = {**options, **{name: symbol(letter) for name, letter in opened.items()}}
     if layer.input:

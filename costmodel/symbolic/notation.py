@@ -8,7 +8,7 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from costmodel.dimension import CostModelError
+from costmodel.dimension import CostModelError, abbreviate
 
 
 def symbol(name: str) -> sympy.Symbol:
@@ -198,6 +198,21 @@ def is_root(rounded: sympy.Expr) -> bool:
     return any(not factor.as_base_exp()[1].is_Integer for factor in sympy.Mul.make_args(rounded.args[0]))
 
 
+def is_floor(part: sympy.Expr) -> bool:
+    """Whether it is rounded, down or up."""
+    return isinstance(part, (sympy.floor, sympy.ceiling))
+
+
+def rounds(part: sympy.Expr) -> bool:
+    """Whether it is a division that is rounded; of a square root nothing is exact."""
+    return is_floor(part) and not is_root(part)
+
+
+def unrounded(expression: sympy.Expr, which: Callable[[sympy.Expr], bool] = lambda _: True) -> sympy.Expr:
+    """`expression` with every division exact, or with those of `which`."""
+    return expression.replace(lambda part: rounds(part) and which(part), lambda part: part.args[0])
+
+
 def expression_latex(expression: sympy.Expr) -> str:
     """Any expression as LaTeX."""
     return _join([term.latex() for term in terms(expression)])
@@ -227,6 +242,8 @@ MOST = 1000
 
 Call = Callable[[str, Sequence[str], Mapping[str, sympy.Expr]], sympy.Expr]
 """What a function in a text stands for, by its name, its arguments, which are texts in quotes, and its keywords."""
+Leaf = Callable[[ast.expr, str], sympy.Expr]
+"""What a part of a text stands for that is none of these operations."""
 
 _RELATIONS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "="}
 
@@ -237,44 +254,62 @@ def parse(text: str, call: Call | None = None, named: Callable[[str], sympy.Expr
     With `call` also with functions of texts and of expressions by keyword, such as ``macs("se:reduction=4", C=2*C)``.
     A name is what `named` says.
     """
-    return _build(_tree(text), text, call, named)
+    return built(tree(text), text, _leaf(call, named))
 
 
 def parse_relation(
     text: str, call: Call | None = None, named: Callable[[str], sympy.Expr] = symbol
 ) -> tuple[sympy.Expr, str, sympy.Expr]:
     """Two expressions and what is between them: ``<``, ``≤``, ``=``, ``≥`` or ``>``, spelled as in Python."""
-    match _tree(text):
-        case ast.Compare(left, [relation], [right]) if type(relation) in _RELATIONS:
-            first, second = (_build(side, text, call, named) for side in (left, right))
-            return first, _RELATIONS[type(relation)], second
-    raise CostModelError(f"{text!r} is no relation of two expressions, with one of < <= == >= > between them")
+    left, relation, right = relation_tree(text)
+    first, second = (built(side, text, _leaf(call, named)) for side in (left, right))
+    return first, relation, second
 
 
-def _tree(text: str) -> ast.expr:
+def _leaf(call: Call | None, named: Callable[[str], sympy.Expr]) -> Leaf:
+    def leaf(node: ast.expr, text: str) -> sympy.Expr:
+        match node:
+            case ast.Constant(value) if type(value) is int:
+                return sympy.Integer(value)
+            case ast.Name(name):
+                return named(name)
+            case ast.Call(ast.Name(function), arguments, keywords) if call is not None:
+                texts = [
+                    each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                ]
+                given = {word.arg: built(word.value, text, leaf) for word in keywords if word.arg}
+                if len(texts) < len(arguments) or len(given) < len(keywords):
+                    raise CostModelError(f"{function} in {text!r} takes texts in quotes, then sizes by name, each once")
+                return call(function, texts, given)
+        raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")
+
+    return leaf
+
+
+def tree(text: str) -> ast.expr:
+    """`text`, parsed."""
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise CostModelError(f"{text!r} is not an expression") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise CostModelError(f"{abbreviate(text)} is not an expression") from None
 
 
-def _build(node: ast.expr, text: str, call: Call | None, named: Callable[[str], sympy.Expr]) -> Any:
+def relation_tree(text: str) -> tuple[ast.expr, str, ast.expr]:
+    """The two sides of a relation, parsed, and what is between them."""
+    match tree(text):
+        case ast.Compare(left, [relation], [right]) if type(relation) in _RELATIONS:
+            return left, _RELATIONS[type(relation)], right
+    raise CostModelError(f"{abbreviate(text)} is no relation of two expressions, with one of < <= == >= > between them")
+
+
+def built(node: ast.expr, text: str, leaf: Leaf, most: int = MOST) -> Any:
+    """The expression that `node`, of `text`, spells with ``+ - * / **``; what is none of these is what `leaf` says."""
     match node:
         case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-            first, second = (_build(side, text, call, named) for side in (left, right))
-            if isinstance(op, ast.Pow) and not (second.is_Integer and 0 <= second <= MOST):
-                raise CostModelError(f"{text!r} has an exponent that is no integer from 0 to {MOST}")
+            first, second = (built(side, text, leaf, most) for side in (left, right))
+            if isinstance(op, ast.Pow) and not (second.is_Integer and 0 <= second <= most):
+                raise CostModelError(f"{abbreviate(text)} has an exponent that is no integer from 0 to {most}")
             if isinstance(op, ast.Div) and sympy.cancel(second).is_zero:
-                raise CostModelError(f"{text!r} divides by 0")
+                raise CostModelError(f"{abbreviate(text)} divides by 0")
             return _OPERATORS[type(op)](first, second)
-        case ast.Constant(value) if type(value) is int:
-            return sympy.Integer(value)
-        case ast.Name(name):
-            return named(name)
-        case ast.Call(ast.Name(function), arguments, keywords) if call is not None:
-            texts = [each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-            given = {word.arg: _build(word.value, text, call, named) for word in keywords if word.arg}
-            if len(texts) < len(arguments) or len(given) < len(keywords):
-                raise CostModelError(f"{function} in {text!r} takes texts in quotes, then sizes by name, each once")
-            return call(function, texts, given)
-    raise CostModelError(f"{text!r} is not a sum, product, quotient or power of integers and names")
+    return leaf(node, text)

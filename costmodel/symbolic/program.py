@@ -6,12 +6,13 @@ division is a floor, so the tree counts exactly at all sizes that fulfil its req
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, Union
 
 import sympy
 
 from costmodel import conventions
+from costmodel.ledger import Ledger
 from costmodel.symbolic.derivation import Derivation
 from costmodel.symbolic.notation import Counted, expression_text, is_root, terms
 
@@ -55,24 +56,36 @@ class Program(NamedTuple):
 
 def program(derivation: Derivation, metric: str) -> Program:
     """The exact count of `derivation` in one of `conventions.METRICS`."""
-    counted: dict[str, Counting] = {}
     ledger = derivation.ledger
-    required: dict[sympy.Expr, str] = {}
+    made = program_of(sympy.sympify(conventions.total(ledger, metric)), required(ledger))
+    return made._replace(layer=derivation.layer.name, symbols=tuple(derivation.symbols))
+
+
+def program_of(expression: sympy.Expr, requirements: Mapping[sympy.Expr, str]) -> Program:
+    """Any expression that is an integer, where values are not negative whose texts say so."""
+    counted: dict[str, Counting] = {}
+    symbols = sympy.Tuple(expression, *requirements).free_symbols
+    return Program(
+        "",
+        tuple(sorted(map(str, symbols))),
+        _node(expression, counted),
+        counted,
+        tuple(Requirement(_node(value, counted), text) for value, text in requirements.items() if value != 0),
+    )
+
+
+def required(ledger: Ledger) -> dict[sympy.Expr, str]:
+    """What must not be negative for a layer to be defined, and what that says."""
+    found: dict[sympy.Expr, str] = {}
     for row in ledger.rows:
         for size in (size for shape in (*row.inputs, row.output) for size in shape):
             if isinstance(size, sympy.floor):
-                required[size - 1] = f"{expression_text(size)} ≥ 1"
+                found[size - 1] = f"{expression_text(size)} ≥ 1"
     for b, a in ledger.divisions:
-        required[b * sympy.floor(sympy.sympify(a) / b) - a] = f"{expression_text(b)} divides {expression_text(a)}"
+        found[b * sympy.floor(sympy.sympify(a) / b) - a] = f"{expression_text(b)} divides {expression_text(a)}"
     for a, b in ledger.bounds:
-        required[sympy.sympify(b) - a] = f"{expression_text(a)} ≤ {expression_text(b)}"
-    return Program(
-        derivation.layer.name,
-        tuple(derivation.symbols),
-        _node(sympy.sympify(conventions.total(ledger, metric)), counted),
-        counted,
-        tuple(Requirement(_node(value, counted), text) for value, text in required.items() if value != 0),
-    )
+        found[sympy.sympify(b) - a] = f"{expression_text(a)} ≤ {expression_text(b)}"
+    return found
 
 
 def _node(expression: sympy.Expr, counted: dict[str, Counting]) -> Node:

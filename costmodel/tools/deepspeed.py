@@ -13,8 +13,11 @@ PATCHED = (
     (("nn.LayerNorm", "nn.GroupNorm"), Rule({"output element": 5})),
     (("nn.LayerNorm(elementwise_affine=False)", "nn.GroupNorm(affine=False)"), Rule({"output element": 4})),
     (("nn.ReLU", "F.relu", "nn.Softmax", "F.softmax", "torch.mul", "torch.add"), _OUTPUT),
+    (("F.relu6", "nn.SiLU", "F.silu"), _OUTPUT),
+    (("nn.ReLU6",), Rule(note="it calls F.hardtanh, which is not patched, and not F.relu6, which is")),
     (("nn.AdaptiveAvgPool2d", "nn.AdaptiveAvgPool3d"), Rule({"input element": 1})),
     (("F.adaptive_avg_pool2d", "F.adaptive_avg_pool3d"), Rule({"input element": 1})),
+    (("nn.AvgPoolNd", "F.avg_poolNd"), Rule({"input element": 1})),
     (("nn.AdaptiveMaxPoolNd", "F.adaptive_max_poolNd", "nn.MaxPoolNd", "F.max_poolNd"), Rule({"input element": 1})),
     (("*", "+"), Rule(note="torch.mul and torch.add are patched, the operators are not")),
 )

@@ -30,6 +30,11 @@ CALLS: Mapping[str, tuple[str, str, str]] = {
     "sampled_matmul": ("torch.bmm", "torch.matmul", "@"),
     "sparse_matmul": ("torch.bmm", "torch.matmul", "@"),
     "relu": ("nn.ReLU", "F.relu", "x.relu"),
+    # These are no methods of tensors.
+    "relu6": ("nn.ReLU6", "F.relu6", "F.relu6"),
+    "silu": ("nn.SiLU", "F.silu", "F.silu"),
+    "hard_sigmoid": ("nn.Hardsigmoid", "F.hardsigmoid", "F.hardsigmoid"),
+    "hard_swish": ("nn.Hardswish", "F.hardswish", "F.hardswish"),
     "sigmoid": ("nn.Sigmoid", "torch.sigmoid", "x.sigmoid"),
     "softmax": ("nn.Softmax", "F.softmax", "x.softmax"),
     "add": ("+", "torch.add", "+"),
@@ -40,6 +45,7 @@ CALLS: Mapping[str, tuple[str, str, str]] = {
     "adaptive_avg_pool2d": ("nn.AdaptiveAvgPool2d", "F.adaptive_avg_pool2d", "x.mean"),
     "adaptive_avg_pool3d": ("nn.AdaptiveAvgPool3d", "F.adaptive_avg_pool3d", "x.mean"),
     "adaptive_max_pool": ("nn.AdaptiveMaxPoolNd", "F.adaptive_max_poolNd", "x.amax"),
+    "avg_pool": ("nn.AvgPoolNd", "F.avg_poolNd", "F.avg_poolNd"),
     "max_pool": ("nn.MaxPoolNd", "F.max_poolNd", "F.max_poolNd"),
     # No module takes a mean or a maximum over channels.
     "mean": ("x.mean", "torch.mean", "x.mean"),
@@ -47,6 +53,7 @@ CALLS: Mapping[str, tuple[str, str, str]] = {
     "upsample_nearest": ("nn.Upsample(nearest)", "F.interpolate(nearest)", "F.interpolate(nearest)"),
     "upsample_bilinear": ("nn.Upsample(bilinear)", "F.interpolate(bilinear)", "F.interpolate(bilinear)"),
     "concat": ("torch.cat",) * 3,
+    "pad": ("F.pad",) * 3,
 }
 
 # Families of calls that a tool treats alike.

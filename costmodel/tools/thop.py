@@ -20,7 +20,7 @@ TOOL = Tool(
         ),
         (("nn.Softmax",), Rule({"output element": 3, "vector": -1})),
         (("nn.AdaptiveAvgPool2d", "nn.AdaptiveAvgPool3d"), Rule({"input element": 1, "output element": 1})),
-        (("nn.Upsample(nearest)",), Rule({"output element": 1})),
+        (("nn.AvgPoolNd", "nn.Upsample(nearest)"), Rule({"output element": 1})),
         (("nn.Upsample(bilinear)",), Rule({"output element": 11})),
         (("nn.ReLU", "nn.MaxPoolNd", "nn.AdaptiveMaxPoolNd"), Rule(note="hooked, as zero")),
     ),

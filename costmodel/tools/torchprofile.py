@@ -18,6 +18,7 @@ TOOL = Tool(
         (("*", "torch.mul"), _OUTPUT),
         (("nn.BatchNormNd", "nn.LayerNorm", "nn.GroupNorm"), _OUTPUT),
         (("nn.AdaptiveAvgPool2d", "nn.AdaptiveAvgPool3d"), _OUTPUT),
+        (("nn.AvgPoolNd", "F.avg_poolNd"), _OUTPUT),
         (("F.adaptive_avg_pool2d", "F.adaptive_avg_pool3d", "x.mean", "torch.mean"), _OUTPUT),
         (("nn.Upsample(bilinear)", "F.interpolate(bilinear)"), Rule({"output element": 4})),
     ),

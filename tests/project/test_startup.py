@@ -37,6 +37,8 @@ def imported(*arguments: str, **environment: str) -> set[str]:
         ["cost", "cbam", "--shape", "1x256x56x56"],
         ["cost", "sparse-attention", "--shape", "1x256x56x56", "--json"],
         ["compare", "se", "cbam", "non-local", "danet-pam", "danet-cam", "--shape", "1x512x28x28"],
+        ["explain", "non-local", "--shape", "1x512x28x28", "--spelling", "methods"],
+        ["check", "--help"],
     ],
     ids=" ".join,
 )
@@ -77,6 +79,12 @@ def test_figures_without_torch(arguments: list[str], tmp_path: Path) -> None:
 def test_matplotlib_is_for_figures_alone(arguments: list[str], tmp_path: Path) -> None:
     """No other command imports it."""
     assert "matplotlib" not in imported(*(argument.format(tmp_path) for argument in arguments))
+
+
+def test_checks_of_layers_take_sympy_alone(tmp_path: Path) -> None:
+    """A statement that boxes decide needs formulas, and neither arrays nor torch."""
+    (tmp_path / "budget.toml").write_text("check = ['macs(se) < macs(cbam) for side in 7..56']", encoding="utf-8")
+    assert imported("check", str(tmp_path / "budget.toml")) & HEAVY == {"sympy"}
 
 
 def test_completion_without_heavy_imports() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from costmodel.validate.references.criss_cross import crosses
 from costmodel.validate.references.sparse_attention import attended
 
 
@@ -21,6 +22,21 @@ class Modules:
 
     def softmax(self):
         return nn.Softmax(-1)
+
+    def relu6(self):
+        return nn.ReLU6()
+
+    def silu(self):
+        return nn.SiLU()
+
+    def hard_sigmoid(self):
+        return nn.Hardsigmoid()
+
+    def hard_swish(self):
+        return nn.Hardswish()
+
+    def average(self):
+        return nn.AvgPool2d(3, 2, 1)
 
     def avg_pool(self):
         return nn.AdaptiveAvgPool2d(1)
@@ -75,6 +91,21 @@ class Functions(Modules):
     def softmax(self):
         return lambda x: functional.softmax(x, -1)
 
+    def relu6(self):
+        return lambda x: functional.relu6(x)  # noqa: PLW0108
+
+    def silu(self):
+        return lambda x: functional.silu(x)  # noqa: PLW0108
+
+    def hard_sigmoid(self):
+        return lambda x: functional.hardsigmoid(x)  # noqa: PLW0108
+
+    def hard_swish(self):
+        return lambda x: functional.hardswish(x)  # noqa: PLW0108
+
+    def average(self):
+        return lambda x: functional.avg_pool2d(x, 3, 2, 1)
+
     def avg_pool(self):
         return lambda x: functional.adaptive_avg_pool2d(x, 1)
 
@@ -116,7 +147,15 @@ class Functions(Modules):
 
 
 class Methods(Modules):
-    """Methods of tensors, and operators."""
+    """Methods of tensors, and operators; functions of what is neither."""
+
+    relu6 = Functions.relu6
+    silu = Functions.silu
+    hard_sigmoid = Functions.hard_sigmoid
+    hard_swish = Functions.hard_swish
+    average = Functions.average
+    subsample = Functions.subsample
+    upsample = Functions.upsample
 
     def relu(self):
         return lambda x: x.relu()
@@ -138,12 +177,6 @@ class Methods(Modules):
 
     def video_max_pool(self):
         return lambda x: x.amax((2, 3, 4), keepdim=True)
-
-    def subsample(self, *, video):
-        return Functions().subsample(video=video)
-
-    def upsample(self, mode):
-        return Functions().upsample(mode)
 
     def product(self, a, b):
         return a @ b
@@ -331,6 +364,40 @@ class BAM(nn.Module):
         return self.s.mul(x, self.s.add(gate, 1))
 
 
+class GlobalContext(nn.Module):
+    def __init__(self, s, channels, *, reduction=16, pool="attention", fusion="add", norm=True, bias=True):
+        super().__init__()
+        self.s, self.fusion = s, fusion
+        self.mask = nn.Conv2d(channels, 1, 1, bias=bias) if pool == "attention" else None
+        self.pool, self.softmax, self.relu, self.sigmoid = s.avg_pool(), s.softmax(), s.relu(), s.sigmoid()
+        self.reduce = nn.Linear(channels, channels // reduction, bias=bias)
+        self.norm = nn.LayerNorm(channels // reduction) if norm else nn.Identity()
+        self.expand = nn.Linear(channels // reduction, channels, bias=bias)
+
+    def forward(self, x):
+        if self.mask is None:
+            context = self.pool(x)
+        else:
+            weights = self.softmax(self.mask(x).flatten(2))
+            context = self.s.product(x.flatten(2), weights.transpose(1, 2))
+        y = self.expand(self.relu(self.norm(self.reduce(context.flatten(1)))))
+        if self.fusion == "add":
+            return self.s.add(x, y[:, :, None, None])
+        return self.s.mul(x, self.sigmoid(y)[:, :, None, None])
+
+
+class EfficientChannelAttention(nn.Module):
+    def __init__(self, s, _channels, *, kernel=None):
+        super().__init__()
+        self.s, self.squeeze, self.sigmoid = s, s.avg_pool(), s.sigmoid()
+        kernel = kernel or 3  # of 8 to 127 channels
+        self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x):
+        gate = self.sigmoid(self.conv(self.squeeze(x).flatten(2).transpose(1, 2)))
+        return self.s.mul(x, gate.flatten(1)[:, :, None, None])
+
+
 class NonLocal(nn.Module):
     def __init__(
         self,
@@ -396,6 +463,45 @@ class PositionAttention(nn.Module):
         attention = self.softmax(self.s.product(query.transpose(1, 2), key))
         e = self.s.product(value, attention.transpose(1, 2)).reshape(x.shape)
         return self.s.add(self.s.mul(self.alpha, e), x)
+
+
+class CrissCrossAttention(nn.Module):
+    def __init__(self, s, channels, *, reduction=8, loops=2, count="ideal"):
+        super().__init__()
+        self.s, self.softmax, self.loops = s, s.softmax(), loops
+        self.attend = self.by_cross if count == "ideal" else self.by_line
+        self.query = nn.Conv2d(channels, channels // reduction, 1)
+        self.key = nn.Conv2d(channels, channels // reduction, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        for _ in range(self.loops):
+            y = self.attend(self.query(x), self.key(x), self.value(x))
+            x = self.s.add(self.s.mul(self.gamma, y), x)
+        return x
+
+    def by_cross(self, query, key, value):
+        index = crosses(query)
+        queries = query.flatten(2).transpose(1, 2).flatten(0, 1).unsqueeze(1)
+        keys, values = (tensor.flatten(2)[:, :, index].transpose(1, 2).flatten(0, 1) for tensor in (key, value))
+        y = self.s.product(self.softmax(self.s.product(queries, keys)), values.transpose(1, 2))
+        return y.view(value.shape[0], -1, value.shape[1]).transpose(1, 2).reshape(value.shape)
+
+    def by_line(self, query, key, value):
+        n, _, h, w = query.shape
+        columns, rows = (
+            [tensor.permute(order).flatten(0, 1) for tensor in (query, key, value)]
+            for order in ((0, 3, 1, 2), (0, 2, 1, 3))
+        )
+        itself = torch.diag(torch.full((h,), float("-inf"))).unsqueeze(0)
+        down = self.s.add(self.s.product(columns[0].transpose(1, 2), columns[1]), itself)
+        along = self.s.product(rows[0].transpose(1, 2), rows[1])
+        scores = torch.cat([down.view(n, w, h, h).transpose(1, 2), along.view(n, h, w, w)], 3)
+        to_column, to_row = self.softmax(scores).split([h, w], 3)
+        y = self.s.product(columns[2], to_column.transpose(1, 2).flatten(0, 1).transpose(1, 2))
+        z = self.s.product(rows[2], to_row.flatten(0, 1).transpose(1, 2))
+        return self.s.add(y.view(n, w, -1, h).permute(0, 2, 3, 1), z.view(n, h, -1, w).permute(0, 2, 1, 3))
 
 
 class ChannelAttention(nn.Module):
@@ -515,10 +621,13 @@ LAYERS = {
     "cbam-spatial": cbam_spatial,
     "cbam": CBAM,
     "bam": BAM,
+    "gc": GlobalContext,
+    "eca": EfficientChannelAttention,
     "non-local": NonLocal,
     "danet-pam": PositionAttention,
     "danet-cam": ChannelAttention,
     "danet-head": DualAttentionHead,
+    "criss-cross": CrissCrossAttention,
     "dense-attention": MultiHead,
     "sparse-attention": SparseAttention,
 }
@@ -547,6 +656,10 @@ OPERATIONS = {
     "plain group norm": (lambda x: x.group_norm(5, affine=False), lambda _: nn.GroupNorm(5, 40, affine=False)),
     "relu": (lambda x: x.relu(), lambda s: s.relu()),
     "sigmoid": (lambda x: x.sigmoid(), lambda s: s.sigmoid()),
+    "relu6": (lambda x: x.relu6(), lambda s: s.relu6()),
+    "silu": (lambda x: x.silu(), lambda s: s.silu()),
+    "hard sigmoid": (lambda x: x.hard_sigmoid(), lambda s: s.hard_sigmoid()),
+    "hard swish": (lambda x: x.hard_swish(), lambda s: s.hard_swish()),
     "softmax": (lambda x: x.softmax(), lambda s: s.softmax()),
     "add": (lambda x: x + x, lambda s: lambda x: s.add(x, x)),
     "sub": (lambda x: x.sub(x), lambda s: lambda x: s.sub(x, x)),
@@ -559,8 +672,10 @@ OPERATIONS = {
     "average pool of video": (lambda x: x.global_avg_pool(), lambda s: s.video_avg_pool()),
     "maximum pool of video": (lambda x: x.global_max_pool(), lambda s: s.video_max_pool()),
     "max pool": (lambda x: x.max_pool(2), lambda s: s.subsample(video=False)),
+    "average of windows": (lambda x: x.avg_pool(3, stride=2), lambda s: s.average()),
     "nearest": (lambda x: x.upsample(3, "nearest"), lambda s: s.upsample("nearest")),
     "bilinear": (lambda x: x.upsample(3, "bilinear"), lambda s: s.upsample("bilinear")),
+    "pad": (lambda x: x.pad_channels(53), lambda _: lambda x: functional.pad(x, (0, 0, 0, 0, 0, 13))),
     "concat": (lambda x: x.concat(x), lambda _: lambda x: torch.cat([x, x], 1)),
     "matmul": (
         lambda x: x.flatten().T.matmul(x.flatten()),

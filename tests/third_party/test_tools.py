@@ -34,6 +34,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"order": "spatial-channel", "pool": "max", "compress": "conv", "norm": False},
     ],
     "bam": [{"reduction": 5, "dilation": 2}],
+    "gc": [{"reduction": 5, "fusion": "mul", "bias": False}, {"pool": "avg", "norm": False, "reduction": 5}],
+    "eca": [{"kernel": 7}],
     "non-local": [
         {"affinity": "gaussian", "scale": True},
         {"affinity": "dot-product", "subsample": "after"},
@@ -43,6 +45,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "danet-pam": [{"reduction": 5}],
     "danet-cam": [],
     "danet-head": [{"inner": 16, "classes": 7}],
+    "criss-cross": [{"count": "masked"}, {"reduction": 5, "loops": 1}],
     "dense-attention": [{"heads": 5, "causal": True}, {"bias": True}],
     "sparse-attention": [{"count": "masked"}, {"causal": False, "stride": 4, "heads": 5}, {"bias": True}],
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from costmodel import CostModelError
 from costmodel.catalog import read
-from costmodel.checks import Check, Finding, check
+from costmodel.checks import Check, Finding, Undecided, check
 from costmodel.checks import proof as proofs
 from costmodel.checks.domain import axis, split
 from costmodel.checks.proof import decide
@@ -109,15 +109,42 @@ def value(node: Node, at: dict[str, int]) -> int:
 
 
 @settings(deadline=None, max_examples=300)
-@given(trees(), st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]), axes(), axes(), axes())
-def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str) -> None:
-    """Sums, products, floors by numbers and by sizes, and minima: the first point with another sign, or none."""
+@given(trees(), st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]), axes(), axes(), axes(), st.integers(1, 3))
+def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str, modulus: int) -> None:
+    """Sums, products, floors by numbers and by sizes, and minima: the first point with another sign, or none.
+
+    Of the points that are admitted, which depends on sizes that the tree does not depend on.
+    """
     domain = {name: axis(name, given) for name, given in zip("xyz", (xs, ys, zs), strict=True)}
     made = Program("", ("x", "y", "z"), 0, {}, ())
-    points = itertools.product(*(each.values() for each in domain.values()))
+    points = (p for p in itertools.product(*(each.values() for each in domain.values())) if sum(p) % modulus == 0)
     signs = ((point, value(node, dict(zip("xyz", point, strict=True)))) for point in points)
     first = next((point for point, count in signs if (count > 0) - (count < 0) not in allowed), None)
-    assert decide(made, node, allowed, domain).counterexample == first
+    assert decide(made, node, allowed, domain, lambda p: sum(p) % modulus == 0).counterexample == first
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    trees(),
+    st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]),
+    st.tuples(*[st.sampled_from(["1..", "3..", "2.. step 3", "1..5", "4"])] * 3),
+)
+def test_sides_without_end(node: Node, allowed: set[int], sides: tuple[str, str, str]) -> None:
+    """What is proved holds on a corner of it, and no point of it that fails comes before a counterexample."""
+    domain = {name: axis(name, given) for name, given in zip("xyz", sides, strict=True)}
+    try:
+        found = decide(Program("", ("x", "y", "z"), 0, {}, ()), node, allowed, domain).counterexample
+    except Undecided:
+        return
+
+    def fails(point: tuple[int, ...]) -> bool:
+        count = value(node, dict(zip("xyz", point, strict=True)))
+        return (count > 0) - (count < 0) not in allowed
+
+    assert found is None or fails(found)
+    corner = itertools.product(*(itertools.islice(each.values(), 15) for each in domain.values()))
+    first = next(filter(fails, corner), None)
+    assert first is None or (found is not None and found <= first)
 
 
 @pytest.mark.parametrize(
