@@ -4,10 +4,11 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from costmodel.catalog import LAYERS, Subject, nearest, read
+from costmodel.catalog import LAYERS, Subject, nearest
 from costmodel.claims.book import Claim, Statement
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError, Dim, abbreviate
+from costmodel.subjects import read
 from costmodel.symbolic import Derivation, Formula, derive, parse, parse_relation, symbol
 
 _SIZES = ("N", "C", "H", "W")
@@ -91,7 +92,9 @@ class _Reader:
             sizes |= {"H": sizes["P"], "W": parse("1")}
         values = {letter: sizes.get(letter, symbol(letter)) for letter in derivation.symbols}
         opened = {name: values[letter] for letter, name in derivation.symbols.items() if letter not in _SIZES}
-        ledger = subject.layer.run([values[letter] for letter in _SIZES], {**subject.options, **opened})
+        network = subject.layer.input  # which takes pictures: its C is a number
+        shape = [network[1] if network and letter == "C" else values[letter] for letter in _SIZES]
+        ledger = subject.layer.run(shape, {**subject.options, **opened})
         formula = _formula(derivation._replace(ledger=ledger), rows, metric)
         self._sizes |= set(derivation.symbols)
         self.bounds += formula.bounds

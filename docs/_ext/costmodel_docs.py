@@ -3,8 +3,8 @@
 - a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
   repository, put into ``notebooks/``
 - ``{run}``: a command and what it prints, or draws
-- ``{conventions}``, ``{tools}``, ``{evidence}``, ``{certificates}``, ``{commands}``, ``{docstring}``: what the code and
-  the reports say
+- ``{conventions}``, ``{tools}``, ``{published}``, ``{evidence}``, ``{certificates}``, ``{commands}``, ``{docstring}``:
+  what the code, the tables and the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
 
@@ -19,6 +19,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from typer.main import get_command
 import costmodel.layers  # noqa: F401 (registers the layers of the survey)
 from costmodel import CONVENTIONS, LAYERS, METRICS, Layer
 from costmodel.catalog import spoken
+from costmodel.claims.published import READINGS, VERDICTS, Found, check, figures
 from costmodel.conventions import of_row, total, totals
 from costmodel.ledger import Ledger
 from costmodel.symbolic import Formula, derive
@@ -110,7 +112,7 @@ def layer_page(layer: Layer) -> str:
     if conditions:
         exact = f"`costmodel formula {layer.name} --as python` counts exactly wherever the layer is defined."
         parts += [f"These hold if {' and '.join(conditions)}. {exact}"]
-    parts += [f"`{name}`: {meaning}." for name, meaning in functions.items()]
+    parts += [f"`{name}`: {meaning}" for name, meaning in functions.items()]
     if layer.headline:
         when = " and ".join(f"{name} = {value}" for name, value in layer.headline.when.items())
         of_rows = ", ".join(f"`{name}`" for name in layer.headline.rows)
@@ -277,6 +279,50 @@ class Tools(Markdown):
         return (f"`{name}`", *ends, silent, none)
 
 
+READ = {"read": "Read at the source.", "quoted": "Quoted as commonly cited, which is a claim to test."}
+
+
+class Published(Markdown):
+    """The figures that papers and model zoos print, counted again."""
+
+    def markdown(self) -> str:
+        """How many come out how, what the readings are, and every figure, by its source."""
+        found = check(figures())
+        if different := [f"{each.figure.source}: {each.figure.model}" for each in found if not each.agrees]:
+            raise RuntimeError(f"published figures do not come out as recorded: {', '.join(different)}")
+        totals = Counter(each.verdict for each in found)
+        parts = [
+            table(("verdict", "that is", "figures"), ((v, VERDICTS[v], totals[v]) for v in VERDICTS), numbers=1),
+            "## Readings",
+            table(("reading", "what is counted"), ((f"`{reading.name}`", reading.says) for reading in READINGS)),
+        ]
+        for source, group in groupby(found, key=lambda each: each.figure.source):
+            rows = list(group)
+            headers = ("model", "setting; convention", "metric", "printed", "ours", "verdict", "what is counted")
+            parts += [f"## {source}", READ[rows[0].figure.status], table(headers, map(published_row, rows))]
+        return "\n\n".join(parts)
+
+
+def published_row(found: Found) -> tuple[str, ...]:
+    """One figure: as it is printed, and as we count it."""
+    figure = found.figure
+    verdict = {
+        "reproduced": "reproduced",
+        "reading": " and ".join(f"`{reading.name}`" for reading in found.readings),
+        "miss": f"**off** {found.difference}",
+        "scope": f"out of scope: {figure.scope}",
+    }[found.verdict]
+    others = " or ".join(" and ".join(f"`{reading.name}`" for reading in each) for each in found.as_simple)
+    said = "; ".join(filter(None, (verdict, others and f"or as well {others}", figure.note)))
+    counted = "; ".join(f"`{text.strip()}`" for text in figure.asks.split(";")) if figure.asks else ""
+    if any(reading.question == "asks" for reading in found.readings):
+        counted += f"; {figure.otherwise.partition(':')[0]}: `{figure.otherwise.partition(':')[2].strip()}`"
+    at = f", at {by(figure.shape)}" if figure.asks else ""
+    setting = "; ".join(filter(None, (figure.setting, figure.convention)))
+    theirs = (re.sub(r"([*_`<>\[\]])", r"\\\1", text) for text in (figure.model, setting, figure.metric, figure.value))
+    return (*theirs, found.ours, said, counted + at)
+
+
 class Docstring(Markdown):
     """``{docstring} module``: the docstring of a module of the library."""
 
@@ -425,7 +471,6 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.connect("builder-inited", write_layer_pages)
     sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
-    directives = {"run": Run, "commands": Commands, "conventions": Conventions, "docstring": Docstring}
-    for name, directive in (directives | {"evidence": Evidence, "certificates": Certificates, "tools": Tools}).items():
-        sphinx.add_directive(name, directive)
+    for directive in (Run, Commands, Conventions, Tools, Published, Docstring, Evidence, Certificates):
+        sphinx.add_directive(directive.__name__.lower(), directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -64,3 +64,39 @@ def test_a_size_that_a_layer_has_not(refusal, tmp_path) -> None:
         encoding="utf-8",
     )
     assert "conv has no size 'C_ot' (did you mean 'C_out'?); it has" in refusal("claims", "--file", str(path))
+
+
+def test_published_figures_come_out_as_recorded(costmodel_) -> None:
+    """All of them, exit 0, in 80 columns; in JSON each with our exact count."""
+    result = costmodel_("claims", "--published", "--json")
+    figures, totals = result.document["figures"], result.document["totals"]
+    assert all(figure["agrees"] for figure in figures)
+    assert sum(totals.values()) == len(figures) == 191
+    assert next(figure for figure in figures if figure["value"] == "7.570")["counts"] == [7_570_194_432]
+    out = costmodel_("claims", "--published").out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "SE-ResNet-50 r=16        GMACs           3.87                 3.860 as pools\n" in out
+    assert out.endswith("all as recorded\n")
+
+
+def test_published_figures_by_name(costmodel_, refusal) -> None:
+    """Of one source, or one model; the readings that occur are explained below."""
+    result = costmodel_("claims", "--published", "tsm-r50 + nl")
+    assert result.status == 0
+    assert result.out.startswith("mmaction2 model zoo\n")
+    assert "\nas truncated: cut off after the last digit, not rounded\n" in result.out
+    assert "6 figures: 3 reproduced, 3 under another reading" in result.out
+    assert "did you mean 'mobilenet_v2'" in refusal("claims", "--published", "mobilenet_v22")
+    assert "exclude each other" in refusal("claims", "--published", "--file", "mine.toml")
+
+
+def test_a_published_figure_that_drifts(costmodel_, monkeypatch) -> None:
+    """Exit 1, with what is on record."""
+    from costmodel.claims import published
+
+    figures = published.figures()
+    monkeypatch.setattr(published, "figures", lambda: [figures[0]._replace(value="11689513"), *figures[1:]])
+    result = costmodel_("claims", "--published", "torchvision")
+    assert result.status == 1
+    assert "off -1 ! the record says: reproduced" in " ".join(result.out.split())
+    assert result.out.endswith("1 not as recorded\n")
