@@ -3,8 +3,11 @@
 from costmodel.layers import (
     cbam,
     convolution,
+    criss_cross,
     danet,
     dense_attention,
+    eca,
+    global_context,
     non_local,
     shared_fc,
     sparse_attention,
@@ -14,8 +17,11 @@ from costmodel.layers import (
 __all__ = [
     "cbam",
     "convolution",
+    "criss_cross",
     "danet",
     "dense_attention",
+    "eca",
+    "global_context",
     "non_local",
     "shared_fc",
     "sparse_attention",

@@ -73,6 +73,11 @@ def dual_attention_head(x: Tensor, *, inner: int | None = None, classes: int = 1
 
     Raises if C or `inner` is too small to be reduced.
     """
+    return class_maps(x, inner, classes)[0]
+
+
+def class_maps(x: Tensor, inner: int | None, classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What the head's three classifiers make of the sum of both branches, of position and of channel attention."""
     inner = x.choose("inner", inner, lambda: width(x.c, 4, "the head's reduction"))
 
     def block(tensor: Tensor, name: str) -> Tensor:
@@ -82,7 +87,8 @@ def dual_attention_head(x: Tensor, *, inner: int | None = None, classes: int = 1
         positions = block(position_attention(block(x, "reduce")), "smooth")
     with x.scope("channel"):
         channels = block(channel_attention(block(x, "reduce")), "smooth")
-    fused = positions.add(channels, "sum").conv(classes, "classify", bias=True)
-    positions.conv(classes, "position_classify", bias=True)
-    channels.conv(classes, "channel_classify", bias=True)
-    return fused
+    return (
+        positions.add(channels, "sum").conv(classes, "classify", bias=True),
+        positions.conv(classes, "position_classify", bias=True),
+        channels.conv(classes, "channel_classify", bias=True),
+    )
