@@ -4,17 +4,21 @@
     def squeeze_excitation(x: Tensor, *, reduction: int = 16, bias: bool = False) -> Tensor: ...
 
 An option is a keyword-only parameter. Its annotation says what it takes: ``int`` (≥ 1; also an array
-or a symbol), ``int | None``, ``bool`` or a ``Literal`` of strings.
+or a symbol), ``int | None``, ``bool``, a ``Literal`` of strings, or ``Fraction``, an exact positive number.
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from costmodel.dimension import CostModelError, Dim, abbreviate, differ, dimension
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Program = TypeVar("Program", bound=Callable[..., Any])
 
@@ -28,11 +32,19 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= LONGEST
 
 
+def _fraction(text: str) -> "Fraction | None":
+    """The positive number that decimals or two integers spell, exactly; None if none is spelled."""
+    from fractions import Fraction
+
+    spelled = re.fullmatch(r"[0-9]+(\.[0-9]+|/0*[1-9][0-9]*)?", text)
+    return (Fraction(text) or None) if spelled and len(text) <= LONGEST else None
+
+
 class Option(NamedTuple):
     """One option of a layer."""
 
     name: str
-    default: int | bool | str | None
+    default: "int | bool | str | Fraction | None"
     choices: tuple[str, ...]
     """What a string option accepts; empty for the others."""
     symbol: str | None
@@ -41,21 +53,34 @@ class Option(NamedTuple):
     """Whether formulas leave the option open, as its symbol, unless it is given."""
 
     @property
+    def is_integer(self) -> bool:
+        """Whether it takes integers, and so arrays and symbols."""
+        return not (self.choices or isinstance(self.default, bool) or self.is_fraction)
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether it takes exact numbers such as 3/4."""
+        return not isinstance(self.default, int | str | None)
+
+    @property
     def accepts(self) -> str:
         """What values are accepted, for a person."""
         if self.choices:
             return " or ".join(self.choices) if len(self.choices) < 3 else ", ".join(self.choices)
         if isinstance(self.default, bool):
             return "true or false"
-        return "a positive integer"
+        return "a positive number, such as 0.75 or 3/4" if self.is_fraction else "a positive integer"
 
-    def parse(self, text: str, layer: str) -> int | bool | str | None:
+    def parse(self, text: str, layer: str) -> "int | bool | str | Fraction | None":
         """The value that `text` spells."""
         if isinstance(self.default, bool):
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
         elif self.choices:
             return text
+        elif self.is_fraction:
+            if (exact := _fraction(text)) is not None:
+                return exact
         elif is_number(text):
             return int(text)
         limit = f" of at most {LONGEST} digits" if len(text) > LONGEST else ""
@@ -71,6 +96,11 @@ class Option(NamedTuple):
                 return value
             hint = nearest(str(value), self.choices)
             raise CostModelError(f"{layer}: {spoken(self.name)} must be {self.accepts}, not {abbreviate(value)}{hint}")
+        elif self.is_fraction:
+            from fractions import Fraction
+
+            if isinstance(value, int | Fraction) and not isinstance(value, bool) and value > 0:
+                return Fraction(value)
         elif type(value) is int and value > 0:
             return value
         elif value is None and self.default is None:
@@ -126,14 +156,19 @@ class Layer(NamedTuple):
             for name, option in self.options.items()
         }
 
-    def run(self, shape: Iterable[Dim], options: Mapping[str, Any]) -> Ledger:
-        """The ledger of this layer on an input of `shape`."""
-        x = Tensor(shape)
-        if len(x.shape) != 4 and not (self.video and len(x.shape) == 5):
-            takes = "N×C×H×W or N×C×T×H×W" if self.video else "N×C×H×W"
+    def admit(self, x: Tensor) -> None:
+        """Raise `CostModelError` unless `x` has the dimensions, and of a network the channels, that this takes."""
+        ranks = (len(self.input),) if self.input else (4, 5) if self.video else (4,)
+        if len(x.shape) not in ranks:
+            takes = " or ".join("N×C×H×W" if rank == 4 else "N×C×T×H×W" for rank in ranks)
             raise CostModelError(f"{self.name} takes {takes} input, not one of {len(x.shape)} dimensions")
         if self.input and differ(x.c, self.input[1]):
             raise CostModelError(f"{self.name} takes {self.input[1]} channels, not {abbreviate(x.c)}")
+
+    def run(self, shape: Iterable[Dim], options: Mapping[str, Any]) -> Ledger:
+        """The ledger of this layer on an input of `shape`."""
+        x = Tensor(shape)
+        self.admit(x)
         resolved = self.resolve(options)
         try:
             self.program(x, **resolved)
@@ -183,10 +218,7 @@ def layer(
     """
 
     def register(program: Program) -> Program:
-        known = LAYERS[name].program if name in LAYERS else program
-        # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
-        if (known.__module__, known.__qualname__) != (program.__module__, program.__qualname__):
-            raise CostModelError(f"a layer called {name!r} exists already")
+        _check_new(name, program)
         LAYERS[name] = Layer(name, program, source, _options(program, symbols or {}, closed), video, headline, places)
         return program
 
@@ -202,11 +234,21 @@ def network(
     """Put the shape program of a network, which was made for such an `input`, into the catalog."""
 
     def register(program: Program) -> Program:
+        _check_new(name, program)
         video = len(input) == 5
         NETWORKS[name] = Layer(name, program, source, _options(program, {}, ()), video, None, input=input)
         return program
 
     return register
+
+
+def _check_new(name: str, program: Callable[..., Any]) -> None:
+    """Raise if the catalog has another definition of this name."""
+    for kind, known in (("layer", LAYERS), ("network", NETWORKS)):
+        other = known[name].program if name in known else program
+        # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
+        if (other.__module__, other.__qualname__) != (program.__module__, program.__qualname__):
+            raise CostModelError(f"a {kind} called {name!r} exists already")
 
 
 def _options(program: Callable[..., Any], symbols: Mapping[str, str], closed: tuple[str, ...]) -> dict[str, Option]:
@@ -269,11 +311,6 @@ def options_of(
     return Subject(layer, options, text)
 
 
-def subject_of(layer: str | Subject) -> Subject:
-    """A layer as it is named on the command line, such as ``se:reduction=4``, or as it is."""
-    return read(layer) if isinstance(layer, str) else layer
-
-
 def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:
     """The ledger of the layer called `name` on an input of `shape`."""
     return find(name).run(shape, options)
@@ -282,6 +319,24 @@ def ledger(name: str, shape: Iterable[Dim], **options: Any) -> Ledger:
 def spoken(option: str) -> str:
     """An option's name as users type it."""
     return option.replace("_", "-")
+
+
+def said(value: object) -> str:
+    """An option's value as users type it: ``true``, ``16``, ``0.75``, ``2/3``; ``auto`` for what a layer chooses."""
+    if value is None:
+        return "auto"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | str):
+        from fractions import Fraction
+
+        if isinstance(value, Fraction):
+            for digits in range(1, 13):
+                scaled = value * 10**digits
+                if 1 == scaled.denominator < value.denominator:
+                    whole, rest = divmod(scaled.numerator, 10**digits)
+                    return f"{whole}.{rest:0{digits}}"
+    return str(value)
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ are, each by the quantities that its tool looks at. Nothing is 0 by default: a k
 is an error.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ FVCORE = Convention(
         "adaptive_avg_pool2d": {"input": 1},
         "upsample_nearest": {"output": 1},
         "upsample_bilinear": {"output": 4},
-        # Not counted by fvcore: with a warning, or (relu, max, max pool, concat) without a word.
+        # Not counted by fvcore: with a warning, or (relu, concat) without a word.
         "adaptive_avg_pool3d": {},
         "softmax": {},
         "sigmoid": {},
@@ -114,6 +115,7 @@ FVCORE = Convention(
         "max_pool": {},
         "avg_pool": {},
         "concat": {},
+        "pad": {},
     },
 )
 
@@ -148,4 +150,13 @@ def totals(ledger: Ledger) -> dict[str, Dim]:
     found = {"params": ledger.params()}
     for name, convention in CONVENTIONS.items():
         found[name] = convention.total(ledger) if convention.operations else convention.weigh_arithmetic(arithmetic)
+    return found
+
+
+def countable(ledger: Ledger) -> dict[str, Dim]:
+    """The ledger's totals in those of `METRICS` that weigh all its rows: fvcore's does not weigh a traced module."""
+    found: dict[str, Dim] = {}
+    for metric in METRICS:
+        with contextlib.suppress(CostModelError):
+            found[metric] = total(ledger, metric)
     return found

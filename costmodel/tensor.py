@@ -4,7 +4,7 @@ What an operation costs is written here, once per operation, and nowhere else. F
 ``N×C×H×W``, or ``N×C×T×H×W`` for video; positions ``P = H·W`` or ``T·H·W``. Convolutions keep the size
 ("same" padding) and count their padded taps, as every library does.
 
-Views (`flatten`, `T`, `reshape`) cost nothing and write no row.
+Views (`flatten`, `T`, `reshape`, `split`, `gather`, `subsample`) cost nothing and write no row.
 """
 
 import contextlib
@@ -91,6 +91,10 @@ class Tensor:
             raise CostModelError(f"{self} has not the elements of {self._view(shape)}")
         return self._view(shape)
 
+    def subsample(self, stride: Dim) -> "Tensor":
+        """Every `stride`-th position: ``N×C×H×W`` → ``N×C×⌈H/stride⌉×⌈W/stride⌉``."""
+        return self._view((self.n, self.c, *(ceil_div(size, stride) for size in self.spatial)))
+
     @property
     def T(self) -> "Tensor":
         """The last two dimensions exchanged."""
@@ -107,9 +111,28 @@ class Tensor:
         n, heads, p, d = self.shape
         return self._view((n, p, heads * d))
 
+    def split(self, *sizes: Dim) -> tuple["Tensor", ...]:
+        """``…×K`` in parts of the last dimension, which `sizes` add up to."""
+        if differ(sum(sizes), self.shape[-1]):
+            raise CostModelError(f"{self} has no parts of {' and '.join(map(abbreviate, sizes))}")
+        return tuple(self._view((*self.shape[:-1], size)) for size in sizes)
+
+    def gather(self, count: Dim) -> "Tensor":
+        """``N×C×P`` → ``N×C×P×count``: for every position, those of the positions that it attends to."""
+        return self._view((*self.shape, count))
+
     def _divide(self, a: Dim, b: Dim, what: str) -> Dim:
         self.ledger.divisions.append((b, a))
         return exact_div(a, b, what)
+
+    def _each(self, size: Dim | Shape) -> Shape:
+        """A size for each spatial dimension."""
+        rank = len(self.shape) - 2
+        if type(size) is not tuple:
+            return (size,) * rank
+        if len(size) != rank:
+            raise CostModelError(f"{self} has {rank} spatial dimensions, not the {len(size)} of {size}")
+        return size
 
     # Operations with weights.
 
@@ -132,8 +155,8 @@ class Tensor:
         out: Dim,
         name: str = "conv",
         *,
-        kernel: Dim = 1,
-        stride: Dim = 1,
+        kernel: Dim | Shape = 1,
+        stride: Dim | Shape = 1,
         groups: Dim = 1,
         dilation: Dim = 1,  # noqa: ARG002 (moves the taps and costs nothing)
         bias: bool = False,
@@ -142,18 +165,21 @@ class Tensor:
         """Convolve with `out` kernels of side `kernel` in every spatial dimension, "same" padding.
 
         ``N×C×H×W`` → ``N×out×⌈H/stride⌉×⌈W/stride⌉``; ``out · C/groups · kernel²`` weights, each used once per
-        output position. `dilation` moves the taps and costs nothing.
+        output position. `dilation` moves the taps and costs nothing. A tuple gives `kernel` or `stride` for each
+        spatial dimension.
         """
-        if somewhere(kernel % 2 == 0):
-            raise CostModelError(f"same padding needs an odd kernel, not {abbreviate(kernel)}")
         n, fan_in, *spatial = self.shape
+        sides = self._each(kernel)
+        for side in sides:
+            if somewhere(side % 2 == 0):
+                raise CostModelError(f"same padding needs an odd kernel, not {abbreviate(side)}")
         if type(groups) is not int or groups != 1:
             fan_in = self._divide(fan_in, groups, "groups must divide the input channels")
             self._divide(out, groups, "groups must divide the output channels")
-        for _ in spatial:
-            fan_in = fan_in * kernel
+        for side in sides:
+            fan_in = fan_in * side
         if type(stride) is not int or stride != 1:
-            spatial = [ceil_div(size, stride) for size in spatial]
+            spatial = list(map(ceil_div, spatial, self._each(stride)))
         output = (n, out, *spatial)
         mapped = elements(output)
         weights, arithmetic = out * fan_in, {"mac": mapped * fan_in}
@@ -197,9 +223,9 @@ class Tensor:
         arithmetic = plain | {"add": plain["add"] + size, "mul": plain["mul"] + size}
         return self._apply_weights(kind, name, self.shape, weights, arithmetic)
 
-    def scale(self, name: str = "scale") -> "Tensor":
+    def scale(self, name: str = "scale", *, reuse: bool = False) -> "Tensor":
         """Multiply by one learned number."""
-        return self._apply_weights("scale", name, self.shape, 1, {"mul": elements(self.shape)})
+        return self._apply_weights("scale", name, self.shape, 1, {"mul": elements(self.shape)}, reuse=reuse)
 
     # Products of activations.
 
@@ -333,6 +359,16 @@ class Tensor:
         output = (self.n, self.c)
         return self._apply("adaptive_max_pool", name, output, cmp=elements(self.shape) - elements(output))
 
+    def adaptive_avg_pool(self, spatial: tuple[int, ...], name: str = "avg_pool") -> "Tensor":
+        """``N×C×H×W`` → ``N×C×h×w``: means of the windows ⌊iH/h⌋ … ⌈(i+1)H/h⌉, which overlap where h divides not H."""
+        output = (self.n, self.c, *spatial)
+        means = elements(output)
+        under = self.n * self.c
+        for size, windows in zip(self.spatial, self._each(spatial), strict=True):
+            under = under * sum(ceil_div((i + 1) * size, windows) - i * size // windows for i in range(windows))
+        kind = f"adaptive_avg_pool{len(self.spatial)}d"
+        return self._apply(kind, name, output, add=under - means, div=means)
+
     def mean(self, axis: int, name: str = "mean") -> "Tensor":
         """The mean over one dimension, which stays as 1."""
         output = self._reduced(axis)
@@ -349,11 +385,17 @@ class Tensor:
         shape[axis] = 1
         return tuple(shape)
 
-    def max_pool(self, size: int, name: str = "max_pool", *, stride: int | None = None) -> "Tensor":
+    def max_pool(
+        self, size: int | tuple[int, ...], name: str = "max_pool", *, stride: int | tuple[int, ...] | None = None
+    ) -> "Tensor":
         """The maximum of every `size`×`size` window of H and W; T is left alone.
 
-        Windows side by side, without padding, or `stride` apart with "same" padding, whose taps are counted.
+        Windows side by side, without padding, or `stride` apart with "same" padding, whose taps are counted. Tuples
+        give both for each spatial dimension, T too.
         """
+        if isinstance(size, tuple):
+            output = (self.n, self.c, *map(ceil_div, self.spatial, self._each(stride)))
+            return self._apply("max_pool", name, output, cmp=elements(output) * (elements(self._each(size)) - 1))
         output = self._pooled(size, stride)
         return self._apply("max_pool", name, output, cmp=elements(output) * (size * size - 1))
 
@@ -363,7 +405,7 @@ class Tensor:
         means = elements(output)
         return self._apply("avg_pool", name, output, add=means * (size * size - 1), div=means)
 
-    def _pooled(self, size: int, stride: int | None) -> Shape:
+    def _pooled(self, size: int, stride: Dim | None) -> Shape:
         *leading, h, w = self.shape
         if stride is not None:
             return (*leading, ceil_div(h, stride), ceil_div(w, stride))
@@ -393,6 +435,12 @@ class Tensor:
                 raise CostModelError(f"{self} and {other} do not join along the channels")
             channels = channels + other.c
         return self._apply("concat", name, (self.n, channels, *self.spatial), *others)
+
+    def pad_channels(self, channels: Dim, name: str = "pad") -> "Tensor":
+        """``N×C×H×W`` → ``N×channels×H×W``, the new ones zeros."""
+        if somewhere(channels < self.c):
+            raise CostModelError(f"{self} has more channels than {abbreviate(channels)}")
+        return self._apply("pad", name, (self.n, channels, *self.spatial))
 
     def outer_concat(self, other: "Tensor", name: str = "concat") -> "Tensor":
         """``N×A×I`` and ``N×B×J`` → ``N×(A+B)×I×J``, the channels of every pair of positions."""

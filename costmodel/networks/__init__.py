@@ -1,5 +1,33 @@
 """Whole networks, one file per family. Importing this package puts them into the catalog."""
 
-from costmodel.networks import resnet
+from costmodel.networks import (
+    cifar,
+    danet,
+    deeplabv3,
+    efficientnet,
+    fcn,
+    lraspp,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3,
+    resnet,
+    shufflenet,
+    vgg,
+    video,
+)
 
-__all__ = ["resnet"]
+__all__ = [
+    "cifar",
+    "danet",
+    "deeplabv3",
+    "efficientnet",
+    "fcn",
+    "lraspp",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "resnet",
+    "shufflenet",
+    "vgg",
+    "video",
+]

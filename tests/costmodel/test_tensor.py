@@ -73,6 +73,11 @@ OPERATIONS: list[tuple[str, Callable[[Tensor], Tensor], tuple[int, ...], dict[st
     ("div scalar", lambda x: x.div_scalar(), MAP, {"div": SIZE}, 0),
     ("relu", lambda x: x.relu(), MAP, {"cmp": SIZE}, 0),
     ("sigmoid", lambda x: x.sigmoid(), MAP, {"exp": SIZE, "add": SIZE, "div": SIZE}, 0),
+    ("relu6", lambda x: x.relu6(), MAP, {"cmp": 2 * SIZE}, 0),
+    ("silu", lambda x: x.silu(), MAP, {"exp": SIZE, "add": SIZE, "div": SIZE, "mul": SIZE}, 0),
+    # x + 3, between 0 and 6, / 6; and that times x.
+    ("hard sigmoid", lambda x: x.hard_sigmoid(), MAP, {"add": SIZE, "cmp": 2 * SIZE, "div": SIZE}, 0),
+    ("hard swish", lambda x: x.hard_swish(), MAP, {"add": SIZE, "cmp": 2 * SIZE, "div": SIZE, "mul": SIZE}, 0),
     # 30 vectors of 7: 6 cmp, 7 + 6 add, 7 exp, 7 div each.
     ("softmax", lambda x: x.softmax(), MAP, {"cmp": 180, "add": 390, "exp": 210, "div": 210}, 0),
     # The same elements as 11 vectors.
@@ -85,6 +90,10 @@ OPERATIONS: list[tuple[str, Callable[[Tensor], Tensor], tuple[int, ...], dict[st
     ("max", lambda x: x.max(1), (2, 1, 5, 7), {"cmp": 140}, 0),
     # ⌊5/2⌋·⌊7/2⌋ = 6 windows of 4, in 6 planes: 36·3.
     ("max pool", lambda x: x.max_pool(2), (2, 3, 2, 3), {"cmp": 108}, 0),
+    # ⌈5/2⌉·⌈7/2⌉ = 12 windows of 9, padded ones too, in 6 planes: 72·8.
+    ("max pool, strided", lambda x: x.max_pool(3, stride=2), (2, 3, 3, 4), {"cmp": 576}, 0),
+    ("average pool", lambda x: x.avg_pool(2), (2, 3, 2, 3), {"add": 108, "div": 36}, 0),
+    ("average pool, strided", lambda x: x.avg_pool(3, stride=2), (2, 3, 3, 4), {"add": 576, "div": 72}, 0),
     ("nearest", lambda x: x.upsample(2, "nearest"), (2, 3, 10, 14), {}, 0),
     # 840 outputs of 3 steps, each 1 mul and 2 add.
     ("bilinear", lambda x: x.upsample(2, "bilinear"), (2, 3, 10, 14), {"mul": 2520, "add": 5040}, 0),
@@ -118,13 +127,31 @@ def test_pairs_of_positions_hold_both_channels() -> None:
     assert x.ledger.arithmetic() == {}
 
 
+def test_video_has_kernels_and_windows_by_dimension() -> None:
+    """T×H×W: 11 kernels of 3·1·5·7 at 6·3·7 positions of 2 clips, and 2·11·3·3·7 maxima of 3·3·1."""
+    x = Tensor((2, 3, 11, 5, 7))
+    y = x.conv(11, kernel=(1, 5, 7), stride=(2, 2, 1)).max_pool((3, 3, 1), stride=(2, 1, 1))
+    conv, pool = x.ledger.rows
+    assert (conv.output, conv.params, conv.arithmetic) == ((2, 11, 6, 3, 7), 1155, {"mac": 2 * 11 * 126 * 105})
+    assert (y.shape, pool.arithmetic) == ((2, 11, 3, 3, 7), {"cmp": 1386 * 8})
+
+
+def test_a_learned_factor_can_be_used_again() -> None:
+    """One parameter, and a multiplication of each of 210 elements, twice."""
+    x = Tensor(MAP)
+    x.scale("gamma").scale("gamma", reuse=True)
+    assert (x.ledger.params(), x.ledger.arithmetic()) == (1, {"mul": 2 * SIZE})
+
+
 def test_views_write_no_row() -> None:
-    """Flattening, transposing, reshaping and heads move nothing."""
+    """Flattening, transposing, reshaping, heads, parts and what is attended to move nothing."""
     x = Tensor((2, 12, 5, 7))
     tokens = x.flatten().T
     heads = tokens.split_heads(3)
     assert (tokens.shape, heads.shape, heads.merge_heads().shape) == ((2, 35, 12), (2, 3, 35, 4), (2, 35, 12))
     assert x.reshape((2, 420)).shape == (2, 420)
+    assert [part.shape for part in tokens.split(5, 7)] == [(2, 35, 5), (2, 35, 7)]
+    assert x.flatten().gather(11).shape == (2, 12, 35, 11)
     assert x.ledger.rows == []
 
 
@@ -150,6 +177,8 @@ def test_sizes_have_names() -> None:
     "build, message",
     [
         (lambda x: x.conv(4, kernel=2), "odd kernel, not 2"),
+        (lambda x: x.conv(4, kernel=(3, 2)), "odd kernel, not 2"),
+        (lambda x: x.conv(4, kernel=(1, 3, 3)), "has 2 spatial dimensions, not the 3 of"),
         (lambda x: x.conv(4, groups=2), "groups must divide the input channels: 2 does not divide 3"),
         (lambda x: x.conv(4, groups=3), "groups must divide the output channels: 3 does not divide 4"),
         (lambda x: x.group_norm(2), "2 does not divide 3"),
@@ -158,6 +187,7 @@ def test_sizes_have_names() -> None:
         (lambda x: x + Tensor((2, 4), x.ledger), "do not broadcast"),
         (lambda x: x.concat(Tensor((2, 3, 5, 8), x.ledger)), "do not join"),
         (lambda x: x.reshape((2, 104)), "has not the elements"),
+        (lambda x: x.split(3, 5)[0], "has no parts of 3 and 5"),
         (lambda x: x.max_pool(6), "at least that size, not 5×7"),
         (lambda x: x.flatten().upsample(2, "nearest"), "upsampling takes N×C×H×W"),
         (lambda x: x.flatten().T.split_heads(2), "heads must divide the channels: 2 does not divide 3"),

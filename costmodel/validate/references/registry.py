@@ -1,19 +1,19 @@
-"""The references by the name of the layer that each is held against."""
+"""The references by the name of the layer or network that each is held against."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
 
-Module = TypeVar("Module", bound=type[nn.Module])
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
-REFERENCES: dict[str, type[nn.Module]] = {}
+REFERENCES: dict[str, Callable[..., nn.Module]] = {}
 
 
-def reference(name: str) -> Callable[[Module], Module]:
-    """Register a module class as the reference of the layer called `name`."""
+def reference(name: str) -> Callable[[Builder], Builder]:
+    """Register a module class, or a function that makes a module, as the reference of what is called `name`."""
 
-    def register(module: Module) -> Module:
+    def register(module: Builder) -> Builder:
         known = REFERENCES.get(name, module)
         # The same definition again, as when a cell of a notebook runs again, takes the place of the one before.
         if (known.__module__, known.__qualname__) != (module.__module__, module.__qualname__):
