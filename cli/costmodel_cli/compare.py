@@ -1,30 +1,30 @@
 """``costmodel compare``."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.catalog import Subject, read, spoken
-from costmodel.conventions import METRICS, of_row, total
+from costmodel.catalog import Subject, spoken
+from costmodel.conventions import METRICS, countable, of_row
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
 from costmodel_cli import reading, render
 
 
-def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> None:
+def run(layers: Sequence[str], shape: str, baseline: str | None, *, as_json: bool) -> None:
     """Print layers side by side at a shape, each as a multiple of a baseline."""
     sizes = reading.shape(shape)
-    unit_subject = read(baseline)
+    known = dict(zip("nchw" if len(sizes) == 4 else "ncthw", sizes, strict=True))
+    subjects = [reading.subject(text, known) for text in layers]
+    if baseline is None:
+        # A 3×3 convolution of a picture is no measure of a network.
+        baseline = layers[0] if any(subject.layer.input for subject in subjects) else USUAL
+    unit_subject = reading.subject(baseline, known)
     try:
         unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
     except CostModelError as error:
         raise CostModelError(f"the base, which --baseline can change: {error}") from None
-    unit = _totals(unit_ledger)
-    known = dict(zip("nchw" if len(sizes) == 4 else "ncthw", sizes, strict=True))
-    entries = []
-    for text in layers:
-        subject = reading.subject(text, known)
-        entries.append((subject, subject.layer.run(sizes, subject.options)))
+    unit = countable(unit_ledger)
+    entries = [(subject, subject.layer.run(sizes, subject.options)) for subject in subjects]
     if as_json:
         render.show_json(
             {
@@ -39,12 +39,16 @@ def run(layers: Sequence[str], shape: str, baseline: str, *, as_json: bool) -> N
         table.add_row(subject.name.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit))
     table.add_section()
     table.add_row("base", *_cells(unit_ledger, unit))
-    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND)
+    traced = [WHOLE] if any(_parts(ledger) is None for _, ledger in entries) else []
+    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND, *traced)
 
 
+USUAL = "conv"
+"""The base of layers, unless another is given."""
 TRACED = "traced"
 """The row of a module that is no layer of the catalog."""
 PARTS = ("weights", "products", "rest")
+WHOLE = "A torch module's arithmetic is known by kind, not by what is multiplied with what."
 LEGEND = """\
 MACs: multiply-accumulates. arithmetic: every operation, a MAC as 2; of it
 weights: in convolutions and linear layers, products: of activations with each
@@ -53,7 +57,7 @@ Left out: FLOPs (2 × MACs) and fvcore's count; --json has all, exactly."""
 
 
 def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
-    whole = _totals(ledger)
+    whole = countable(ledger)
     return [
         render.si(whole["params"]),
         render.si(whole["macs"]),
@@ -61,15 +65,6 @@ def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
         render.si(whole["arithmetic"]),
         *(render.percent(count, whole["arithmetic"]) for count in (_parts(ledger) or {}).values()),
     ]
-
-
-def _totals(ledger: Ledger) -> dict[str, Dim]:
-    """Every metric that its rows have weights in: fvcore's has none for a module that was traced."""
-    found: dict[str, Dim] = {}
-    for metric in METRICS:
-        with contextlib.suppress(CostModelError):
-            found[metric] = total(ledger, metric)
-    return found
 
 
 def _parts(ledger: Ledger) -> dict[str, Dim] | None:
@@ -87,7 +82,7 @@ def _parts(ledger: Ledger) -> dict[str, Dim] | None:
 
 
 def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
-    whole = _totals(ledger)
+    whole = countable(ledger)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     return {
         "layer": subject.layer.name,

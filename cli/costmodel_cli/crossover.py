@@ -62,7 +62,8 @@ def _confirmed(a: Subject, b: Subject, over: str, at: dict[str, int], metric: st
     """Both layers counted at the integers on either side."""
     from costmodel.crossover import costs
 
-    table = render.table([over], [a.name, b.name])
+    # A long name of a module breaks where its parts do.
+    table = render.table([over], [each.name.replace(":", ":\n") for each in (a, b)])
     for value in dict.fromkeys(values):
         table.add_row(
             str(value),

@@ -11,6 +11,10 @@ from costmodel_cli.exit_codes import Exit, Unchecked
 if TYPE_CHECKING:
     from costmodel.trace import Derived
 
+UNCOUNTED = {
+    True: "MACs and FLOPs are complete, since these have none; arithmetic is not",
+    False: "neither MACs nor arithmetic are complete, since nobody says what these compute",
+}
 METRICS = ("params", "macs", "flops", "arithmetic")
 
 
@@ -40,7 +44,7 @@ def _show(target: str, derived: "Derived") -> None:
     from costmodel.symbolic import expression_text
 
     legend = ", ".join(f"{name} {meaning}" for name, meaning in derived.meanings.items())
-    lines: list[Any] = [f"{target} on {render.shape(derived.input)}: {legend}", ""]
+    lines: list[Any] = [f"{target} on {render.shape(derived.input)}{legend and ': '}{legend}", ""]
     formulas = render.table(["", ""], ["at the input"], header=True)
     for metric in METRICS:
         value = derived.at_input(derived.exact.metric(metric))
@@ -48,7 +52,9 @@ def _show(target: str, derived: "Derived") -> None:
     kinds = render.table(["", ""], ["at the input"], header=False)
     for kind, found in derived.costs.arithmetic.items():
         kinds.add_row(kind, expression_text(found), render.number(derived.at_input(derived.exact.arithmetic[kind])))
-    lines += [formulas, "", "arithmetic by kind", kinds]
+    lines += [formulas]
+    if derived.costs.arithmetic:
+        lines += ["", "arithmetic by kind", kinds]
     parts = [
         part for part in zip(derived.costs.submodules, derived.exact.submodules, strict=True) if "." not in part[0].path
     ]
@@ -60,7 +66,7 @@ def _show(target: str, derived: "Derived") -> None:
         lines += ["", table]
     lines += ["", f"known to hold if {', '.join(derived.guards)}", f"{derived.method}; checked at the input"]
     if derived.uncounted:
-        lines += ["", f"not counted, since nobody says what they compute: {', '.join(derived.uncounted)}"]
+        lines += ["", f"not counted: {', '.join(derived.uncounted)}", UNCOUNTED[derived.has_all_macs]]
     render.show(*lines)
 
 
@@ -86,5 +92,6 @@ def _document(target: str, derived: "Derived") -> dict[str, Any]:
         ],
         "guards": list(derived.guards),
         "uncounted": list(derived.uncounted),
+        "macs_complete": derived.has_all_macs,
         "method": derived.method,
     }

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from costmodel.catalog import read
+from costmodel.subjects import read
 from costmodel_cli import reading, render
 
 
 def run(
     layer: str, given: Sequence[str], over: str, at: Sequence[str], metric: str, limit: str, *, as_json: bool
 ) -> None:
-    """Print the largest size at which a layer fits a budget."""
-    curve, name = read(layer, given), over.replace("-", "_")
+    """Print the largest size at which a layer, or a torch module, fits a budget."""
     reading.metric(metric)
-    fixed, budget = reading.sizes(at), reading.amount(limit)
+    fixed, budget, name = reading.sizes(at), reading.amount(limit), over.replace("-", "_")
+    # The arguments of a module are in its name: options that are given are those of a layer.
+    curve = read(layer, given) if given else reading.subject(layer, fixed)
     from costmodel.crossover import costs, largest
 
     def cost(value: int) -> int | None:

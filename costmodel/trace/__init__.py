@@ -3,7 +3,8 @@
 module + shape → every operator that runs, with expressions for its sizes → arithmetic by kind → formula
 """
 
-from costmodel.trace.formula import Costs, Derived, Part, derive_module
+from costmodel.trace.costs import Costs, Part
+from costmodel.trace.formula import Derived, derive_module
 from costmodel.trace.run import Operation, Trace, trace
 from costmodel.trace.subject import Uncounted, as_subject, derive
 from costmodel.trace.target import arguments, load

@@ -135,6 +135,19 @@ def _comparison(run: Run) -> Counts:
     return {"cmp": run.out.size} if values else {}
 
 
+def _product_added(run: Run) -> Counts:
+    # x + value·a·b, or x + value·a/b.
+    return {"add": run.out.size, "mul": run.out.size * (1 + _scaled(run))}
+
+
+def _quotient_added(run: Run) -> Counts:
+    return {"add": run.out.size, "div": run.out.size, "mul": run.out.size * _scaled(run)}
+
+
+def _scaled(run: Run) -> int:
+    return int(run.keywords.get("value", 1) != 1)
+
+
 def _clamp(run: Run) -> Counts:
     bounds = [*run.arguments[1:], *run.keywords.values()]
     return {"cmp": run.out.size * sum(bound is not None for bound in bounds)}
@@ -143,6 +156,18 @@ def _clamp(run: Run) -> Counts:
 def _put(run: Run) -> Counts:
     _, _, values, *accumulate = run.arguments
     return {"add": values.size} if any(accumulate) else {}
+
+
+def _scatter(run: Run) -> Counts:
+    if "reduce" in run.keywords:
+        raise NotImplementedError("values that meet in one place")
+    return {}
+
+
+def _dropout(run: Run) -> Counts:
+    if run.arguments[2] is not False:  # None is True
+        raise NotImplementedError("random numbers")
+    return {}
 
 
 def _power(run: Run) -> Counts:
@@ -196,6 +221,10 @@ def _adaptive_average(run: Run) -> Counts:
 
 def _adaptive_greatest(run: Run) -> Counts:
     return {"cmp": _covered(run) - run.out.size}
+
+
+def _product_of_all(run: Run) -> Counts:
+    return {"mul": run.x.size - run.out.size}
 
 
 def _running_sum(run: Run) -> Counts:
@@ -280,11 +309,19 @@ COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     "mul": _each(mul=1),
     **dict.fromkeys(("div", "reciprocal"), _each(div=1)),
     "pow": _power,
+    "addcmul": _product_added,
+    "addcdiv": _quotient_added,
+    "lerp": _each(mul=1, add=2),  # a + t·(b - a)
     **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
     "mean": _average,
     **dict.fromkeys(("_adaptive_avg_pool2d", "_adaptive_avg_pool3d"), _adaptive_average),
     "sum": _sum,
+    "prod": _product_of_all,
     "index_put": _put,
+    "scatter": _scatter,
+    "col2im": lambda run: {"add": run.x.size},  # each onto what lies there
+    **dict.fromkeys(("alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout"), _dropout),
+    "native_dropout": _dropout,
     **dict.fromkeys(("amax", "amin", "max", "min", "argmax", "argmin"), _greatest),
     "cumsum": _running_sum,
     **dict.fromkeys(("var", "var_mean"), _variance),
@@ -293,42 +330,65 @@ COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     **dict.fromkeys(("adaptive_max_pool2d", "adaptive_max_pool3d"), _adaptive_greatest),
     **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), _max_pool),
     **dict.fromkeys(("avg_pool2d", "avg_pool3d"), _average_pool),
-    "upsample_bilinear2d": _each(mul=3, add=6),  # three steps between two neighbours, a + t·(b - a) each
+    # One step between two neighbours, three between four or seven between eight; each is a + t·(b - a).
+    "upsample_linear1d": _each(mul=1, add=2),
+    "upsample_bilinear2d": _each(mul=3, add=6),
+    "upsample_trilinear3d": _each(mul=7, add=14),
 }
 """What each operator computes, by its name without the underscore of one that works in place."""
 
 FREE = frozenset(
     {
-        *("_reshape_alias", "_unsafe_view", "alias", "as_strided", "detach", "expand", "flatten", "permute", "reshape"),
-        *("select", "slice", "split", "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsafe_split"),
-        *("unsqueeze", "view", "unfold", "chunk", "channel_shuffle", "flip", "_unsafe_index", "embedding"),
+        # Views.
+        *("_reshape_alias", "_unsafe_view", "alias", "as_strided", "chunk", "detach", "diagonal", "expand", "flatten"),
+        *("permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "t", "transpose", "unbind"),
+        *("unfold", "unsafe_split", "unsqueeze", "view"),
+        # Copies, and choices among what is there.
+        *("_to_copy", "_unsafe_index", "cat", "channel_shuffle", "clone", "contiguous", "copy", "diag_embed"),
+        *("embedding", "flip", "gather", "im2col", "index", "index_select", "lift_fresh", "masked_fill", "meshgrid"),
+        *("pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select_scatter", "slice_scatter", "stack", "tril"),
+        *("triu", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "where"),
+        *("constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d"),
+        *("replication_pad1d", "replication_pad2d", "replication_pad3d"),
         "neg",  # a change of sign
-        *(
-            "_to_copy",
-            "cat",
-            "clone",
-            "constant_pad_nd",
-            "contiguous",
-            "copy",
-            "fill",
-            "gather",
-            "im2col",
-            "index",
-        ),
-        *(
-            "index_select",
-            "lift_fresh",
-            "masked_fill",
-            "pixel_shuffle",
-            "pixel_unshuffle",
-            "reflection_pad2d",
-            "repeat",
-        ),
-        *("replication_pad2d", "roll", "slice_scatter", "stack", "tril", "triu", "where", "zero"),
-        *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "dropout", "native_dropout"),
-        *("arange", "empty", "empty_like", "empty_strided", "full", "full_like", "new_empty", "new_full", "new_ones"),
-        *("new_zeros", "ones", "ones_like", "scalar_tensor", "zeros", "zeros_like", "linspace", "eye"),
-        *("logical_and", "logical_not", "logical_or"),
+        # Constants.
+        *("arange", "empty", "empty_like", "empty_strided", "eye", "fill", "full", "full_like", "linspace"),
+        *("new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones", "ones_like"),
+        *("scalar_tensor", "tril_indices", "triu_indices", "zero", "zeros", "zeros_like"),
+        # Masks, which comparisons make: these are counted.
+        *("bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"),
+        *("logical_and", "logical_not", "logical_or", "logical_xor"),
     }
 )
 """Views, copies, choices, constants and masks: no arithmetic."""
+
+WITHOUT_MACS = frozenset(
+    {
+        # Functions that are no fixed number of operations.
+        *("acos", "asin", "atan", "atan2", "cos", "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "gelu"),
+        *("_log_softmax", "log", "log10", "log1p", "log2", "log_sigmoid_forward", "logcumsumexp", "logsumexp"),
+        *("mish", "pow", "sin", "sinh", "softplus", "tan", "linalg_vector_norm"),
+        # Rounding, remainders and order.
+        *("argsort", "ceil", "floor", "fmod", "frac", "kthvalue", "median", "remainder", "round", "sign", "sort"),
+        *("topk", "trunc"),
+        # Samples at places that are computed, and values that meet in one place.
+        *("grid_sampler_2d", "grid_sampler_3d", "index_add", "scatter", "scatter_add", "scatter_reduce"),
+        *("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d"),
+        # Random numbers.
+        *(
+            "alpha_dropout",
+            "bernoulli",
+            "dropout",
+            "feature_alpha_dropout",
+            "feature_dropout",
+            "exponential",
+            "multinomial",
+            "native_dropout",
+            "normal",
+            "rand",
+            "rand_like",
+        ),
+        *("randint", "randn", "randn_like", "randperm", "uniform"),
+    }
+)
+"""Operators that are not counted, or not always, and that multiply and accumulate nothing in any case."""

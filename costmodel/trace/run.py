@@ -6,18 +6,22 @@ whether two widths are equal, is answered as it is at the sizes given, and kept 
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import sympy
 import torch
 from torch import nn
+from torch._dispatch.python import enable_python_dispatcher
 from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._sympy.functions import CleanDiv, FloorDiv, Mod, PythonMod
+from torch.utils._pytree import tree_leaves
 
+from costmodel.trace.integers import in_sympy, unknown
 from costmodel.trace.operators import COUNTED, FREE, Run, Shaped
 
 Expression = Any
@@ -51,19 +55,40 @@ class Trace(NamedTuple):
     ignored: frozenset[str]
     """The operators that ran and compute no value: views, copies, constants, masks."""
 
+    def total(self, values: Mapping[sympy.Symbol, int]) -> dict[str, Expression]:
+        """The arithmetic of all operators by kind, where the symbols have these values, without zeros."""
+        found: Counter[str] = Counter()
+        for operation in self.operations:
+            for kind, count in (operation.arithmetic or {}).items():
+                found[kind] += sympy.sympify(count).xreplace({s: sympy.Integer(v) for s, v in values.items()})
+        return {kind: count for kind, count in found.items() if count != 0}
 
-def trace(module: nn.Module, shape: Sequence[int], *, symbolic: bool = True) -> Trace:
+
+def trace(module: nn.Module, shape: Sequence[int], *, symbolic: bool = True, widths: bool = True) -> Trace:
     """Run `module`, in eval mode, on an input of `shape` with every size and every width a symbol.
 
-    Unless `symbolic` all of them are the numbers that they are.
+    Unless `symbolic` all of them are the numbers that they are, unless `widths` those of the weights. So are the sizes
+    from which the module computes others in floats that round: these have no formula.
     """
+    free, found = [symbolic] * len(shape), None
+    while found is None or (rounded := _rounded(found)):
+        if found is not None:
+            left = [each and not size.free_symbols & rounded for each, size in zip(free, found.input, strict=True)]
+            # What is computed from a width, or from several of them, leaves the widths as numbers.
+            widths, free = widths and left != free, left
+        found = _run(module, shape, free, symbolic=symbolic, widths=widths)
+    return found
+
+
+def _run(module: nn.Module, shape: Sequence[int], free: Sequence[bool], *, symbolic: bool, widths: bool) -> Trace:
+    """One run with those sizes of the input as symbols that are `free`."""
     environment = ShapeEnv(specialize_zero_one=False, duck_shape=False)
     mode = FakeTensorMode(shape_env=environment, allow_non_fake_inputs=True)
     mode.cache_enabled = False
 
     def fake(tensor: torch.Tensor, name: str, free: Sequence[bool]) -> torch.Tensor:
         context: Any = StatelessSymbolicContext(
-            dynamic_sizes=[DimDynamic.DYNAMIC if each and symbolic else DimDynamic.STATIC for each in free],
+            dynamic_sizes=[DimDynamic.DYNAMIC if each else DimDynamic.STATIC for each in free],
             constraint_sizes=[None] * len(free),
             dynamic_strides=[DimDynamic.INFER_STRIDE] * len(free),
             constraint_strides=[None] * len(free),
@@ -71,17 +96,22 @@ def trace(module: nn.Module, shape: Sequence[int], *, symbolic: bool = True) -> 
         return mode.from_tensor(tensor, symbolic_context=context, source=ConstantSource(name))
 
     named = dict([*module.named_parameters(), *module.named_buffers()])
-    weights = {
+    fakes = {
         # A width of 1 is a constant of the module, as the sizes of its kernels are.
-        name: fake(weight.detach(), f"w{number}", [axis < 2 and size > 1 for axis, size in enumerate(weight.shape)])
+        name: fake(
+            weight.detach(),
+            f"w{number}",
+            [symbolic and axis < 2 and size > 1 for axis, size in enumerate(weight.shape)],
+        )
         for number, (name, weight) in enumerate(named.items())
+        if widths
     }
-    x = fake(torch.empty(*shape, device="meta"), "x", [True] * len(shape))
+    x = fake(torch.empty(*shape, device="meta"), "x", free)
     where = [""]
     log = _Log(where)
     with torch.no_grad(), mode, log, _following(module, where):
-        torch.func.functional_call(module, weights, (x,))
-    return _resolved(log, weights, x, environment)
+        torch.func.functional_call(module, fakes, (x,))
+    return _resolved(log, named | fakes, x, environment)
 
 
 class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -94,22 +124,25 @@ class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._where = where
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = function(*args, **(kwargs or {}))
+        # An operator that is taken apart to find its shape is so by torch's rules for symbols.
+        with enable_python_dispatcher():
+            out = function(*args, **(kwargs or {}))
         # Without the underscore of an operator that works in place.
         name = function.overloadpacket.__name__.removesuffix("_")
         result = out[0] if isinstance(out, (tuple, list)) and out else out
         if name in FREE:
             self.ignored.add(name)
         elif function.namespace != "prim" and isinstance(result, torch.Tensor):
-            self.operations.append(self._operation(name, args, kwargs or {}, _plain(result)))
+            self.operations.append(self._operation(name, args, kwargs or {}, result))
         return out
 
-    def _operation(self, name: str, args: Any, kwargs: Any, out: Shaped) -> Operation:
+    def _operation(self, name: str, args: Any, kwargs: Any, result: torch.Tensor) -> Operation:
         arithmetic = None
-        if name in COUNTED:
+        # A product of complex numbers is several of real ones.
+        if name in COUNTED and not any(map(_is_complex, tree_leaves((args, kwargs, result)))):
             with contextlib.suppress(NotImplementedError):
-                arithmetic = COUNTED[name](Run(_plain(args), _plain(kwargs), out))
-        return Operation(name, self._where[-1], out.shape, arithmetic)
+                arithmetic = COUNTED[name](Run(_plain(args), _plain(kwargs), _plain(result)))
+        return Operation(name, self._where[-1], _plain(result).shape, arithmetic)
 
 
 @contextlib.contextmanager
@@ -126,6 +159,10 @@ def _following(module: nn.Module, where: list[str]) -> Iterator[None]:
             handle.remove()
 
 
+def _is_complex(value: Any) -> bool:
+    return isinstance(value, complex) or (isinstance(value, torch.Tensor) and value.is_complex())
+
+
 def _plain(value: Any) -> Any:
     """Tensors as their shapes, and symbolic integers as expressions."""
     if isinstance(value, torch.Tensor):
@@ -139,6 +176,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _rounded(found: Trace) -> set[sympy.Symbol]:
+    """The symbols from which something is computed in a way that no formula here has."""
+    counts = (count for operation in found.operations for count in (operation.arithmetic or {}).values())
+    sizes = chain.from_iterable((*(operation.output for operation in found.operations), *found.weights.values()))
+    parts = chain.from_iterable(map(unknown, chain(counts, sizes, found.input, found.guards)))
+    return set().union(*(part.free_symbols for part in parts)) & found.values.keys()
+
+
 def _expression(size: int | torch.SymInt) -> Expression:
     return size.node.expr if isinstance(size, torch.SymInt) else sympy.Integer(size)
 
@@ -147,10 +192,7 @@ def _resolved(log: _Log, weights: Mapping[str, torch.Tensor], x: torch.Tensor, e
     """The log with every symbol that equals another, or a number, written as that."""
 
     def resolve(expression: Expression) -> Expression:
-        found = sympy.sympify(environment.replace(sympy.sympify(expression)))
-        for torchs, ours in _FUNCTIONS.items():
-            found = found.replace(torchs, ours)
-        return found
+        return in_sympy(environment.replace(sympy.sympify(expression)))
 
     def sizes(shape: Sequence[Any]) -> Sizes:
         return tuple(resolve(_expression(size)) for size in shape)
@@ -170,12 +212,3 @@ def _resolved(log: _Log, weights: Mapping[str, torch.Tensor], x: torch.Tensor, e
         [resolve(guard.expr) for guard in environment.guards],
         frozenset(log.ignored),
     )
-
-
-_FUNCTIONS: Mapping[Any, Any] = {
-    # torch divides and takes remainders by functions of its own, which SymPy does not simplify.
-    FloorDiv: lambda above, below: sympy.floor(above / below),
-    CleanDiv: lambda above, below: above / below,
-    Mod: sympy.Mod,
-    PythonMod: sympy.Mod,
-}

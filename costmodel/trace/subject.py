@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from costmodel.catalog import Layer, Subject
@@ -12,7 +13,8 @@ from costmodel.symbolic import expression, expression_text, symbol
 from costmodel.tensor import Tensor
 from costmodel.trace.formula import Derived, derive_module
 from costmodel.trace.run import Expression
-from costmodel.trace.target import arguments, load
+from costmodel.trace.running import running, without_data
+from costmodel.trace.target import arguments, first_integer, load
 
 SIDE = 32
 """Height and width of the map on which a module is traced where none is given."""
@@ -22,11 +24,12 @@ class Uncounted(CostModelError):  # noqa: N818 (it names a state, which is not a
     """Operators ran that nobody counts, so that there is no formula of all that runs."""
 
 
-def as_subject(text: str, sizes: Mapping[str, int]) -> Subject:
+def as_subject(text: str, sizes: Mapping[str, int], *, inside: bool = False) -> Subject:
     """``my/module.py:Block:channels=64``, traced on maps.
 
     `sizes` are those that are known, by their lower-case letters or as ``side``; the channels are, unless they are
-    among them, the first argument that is an integer.
+    among them, the first argument that is an integer, or would be one if it were given. What is to stand `inside` a
+    network must keep the shape of its input, and takes other channels only if its width follows them.
 
     Raises as `derived` does.
     """
@@ -34,7 +37,11 @@ def as_subject(text: str, sizes: Mapping[str, int]) -> Subject:
     name, _, given = rest.partition(":")
     target = f"{place}.py:{name}" if ".py:" in text else f"{place}:{name}"
     init = arguments(given.split(",") if given else [])
-    return Subject(_layer(text, derived(target, init, _shape(target, init, sizes))), {}, text)
+    if "c" not in sizes and _channels(init) is None:
+        init = {**init, **first_integer(target)}
+    shape = _shape(target, init, sizes)
+    layer = _layer(text, derived(target, init, shape))
+    return Subject(_kept(layer, target, init, shape) if inside else layer, {}, text)
 
 
 def derive(target: str | nn.Module, init: Mapping[str, Any], input: Sequence[int] | None = None) -> dict[str, Dim]:  # noqa: A002 (as users say it)
@@ -61,15 +68,50 @@ def derived(target: str | nn.Module, init: Mapping[str, Any], shape: Sequence[in
 
 def _shape(target: str, init: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[int, ...]:
     """A map that the module takes, as far as its arguments and the sizes that are known say."""
-    channels = sizes.get("c") or next((value for value in init.values() if type(value) is int), None)
+    channels = sizes.get("c") or _channels(init)
     if channels is None:
         raise CostModelError(f"nobody says how many channels {target} takes: give an argument, such as channels=64")
     side = sizes.get("side", SIDE)
     return (sizes.get("n", 1), channels, sizes.get("h", side), sizes.get("w", side))
 
 
+def _channels(init: Mapping[str, Any]) -> int | None:
+    return next((value for value in init.values() if type(value) is int), None)
+
+
 def _widths(found: Derived) -> dict[Expression, Expression]:
     return {symbol(name): expression(value) for name, value in found.values.items() if name.startswith("C_")}
+
+
+def _kept(layer: Layer, target: str, init: Mapping[str, Any], shape: Sequence[int]) -> Layer:
+    """`layer`, which keeps the shape of its input, and is refused for other channels unless it follows them."""
+    n, channels, *sides = shape
+    _check_shape(load(target, init), shape)
+    try:
+        twice = {name: 2 * channels if value == channels else value for name, value in init.items()}
+        _check_shape(load(target, twice), (n, 2 * channels, *sides))
+    except CostModelError:
+
+        def program(x: Tensor) -> None:
+            if x.c != channels:
+                raise CostModelError(f"its width, for {channels} channels, does not follow them to {x.c}")
+            layer.program(x)
+
+        return layer._replace(program=program)
+    return layer
+
+
+def _check_shape(module: nn.Module, shape: Sequence[int]) -> None:
+    """Raise `CostModelError` unless `module` runs on `shape` and keeps it."""
+    bare = without_data(module, shape)
+    with running(bare, shape), torch.no_grad():
+        made = bare(torch.empty(*shape, device="meta"))
+    if getattr(made, "shape", None) != torch.Size(shape):
+        what = "×".join(map(str, made.shape)) if isinstance(made, torch.Tensor) else type(made).__name__
+        raise CostModelError(
+            f"what stands inside a network must keep the shape, and {type(module).__name__} makes {what} of "
+            f"{'×'.join(map(str, shape))}"
+        )
 
 
 def _layer(name: str, derived: Derived) -> Layer:

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,18 +28,52 @@ def load(target: str, init: Mapping[str, Any]) -> nn.Module:
 
     Raises `CostModelError` if there is no such thing, or if it raises.
     """
-    place, colon, name = target.rpartition(":")
-    if not (place and colon and name):
-        raise CostModelError(f"a module is named package.module:Name or path/file.py:Name, not {abbreviate(target)}")
-    made = _attribute(_imported(place), name, target)
+    made = _named(target)
     if isinstance(made, nn.Module):
-        return made.eval()
+        if init:
+            raise CostModelError(f"{target} is a module already and takes no arguments, such as {next(iter(init))}")
+        return _evaluating(made, target)
     if not callable(made):
         raise CostModelError(f"{target} is neither a module nor makes one")
     module = _made(made, init, target)
     if not isinstance(module, nn.Module):
         raise CostModelError(f"{target} makes {type(module).__name__}, which is no torch.nn.Module")
-    return module.eval()
+    return _evaluating(module, target)
+
+
+def first_integer(target: str) -> dict[str, int]:
+    """The first argument of `target` that is an integer unless it is given, with that integer.
+
+    None if there is none, and if one before it must be given, which is likelier to be what a module is made for.
+
+    Raises `CostModelError` if there is no such thing.
+    """
+    made = _named(target)
+    with contextlib.suppress(TypeError, ValueError):
+        for argument in inspect.signature(made).parameters.values() if not isinstance(made, nn.Module) else ():
+            if type(argument.default) is int:
+                return {argument.name: argument.default}
+            if argument.default is argument.empty and argument.kind not in (
+                argument.VAR_POSITIONAL,
+                argument.VAR_KEYWORD,
+            ):
+                break
+    return {}
+
+
+def _named(target: str) -> Any:
+    """What a target names."""
+    place, _, name = target.rpartition(":")
+    if not (place and name) or ".py:" in place:
+        raise CostModelError(f"a module is named package.module:Name or path/file.py:Name, not {abbreviate(target)}")
+    return _attribute(_imported(place), name, target)
+
+
+def _evaluating(module: nn.Module, target: str) -> nn.Module:
+    try:
+        return module.eval()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (it is the user's code: whatever it raises is said)
+        raise CostModelError(f"{target} cannot be set to evaluate: {said(error)}") from None
 
 
 def _made(factory: Any, init: Mapping[str, Any], target: str) -> Any:
@@ -53,8 +88,9 @@ def _made(factory: Any, init: Mapping[str, Any], target: str) -> Any:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, in a line."""
+    """What an error says, in a line that a terminal only shows."""
     kind, line = type(error).__name__, str(error).strip().partition("\n")[0]
+    line = "".join(letter if letter.isprintable() else " " for letter in line)
     return f"{kind}: {line[:LONGEST]}{'…' if len(line) > LONGEST else ''}" if line else kind
 
 

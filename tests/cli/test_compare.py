@@ -144,4 +144,6 @@ def test_a_torch_module_beside_layers(costmodel_) -> None:
     }
     assert "fvcore" not in theirs
     assert theirs["arithmetic_of"] is None
-    assert costmodel_("compare", "se", module, "--shape", "1x64x5x7").status == 0
+    result = costmodel_("compare", "se", module, "--shape", "1x64x5x7")
+    assert result.status == 0
+    assert "A torch module's arithmetic is known by kind" in result.out

@@ -97,3 +97,11 @@ def test_a_torch_module_is_crossed_like_a_layer(costmodel_, refusal) -> None:
     assert [crossing["exact"] for crossing in document["crossings"]] == ["7*C"]
     assert "'nowhere.at_all' cannot be imported" in refusal("crossover", "nowhere.at_all:X:c=8", "conv", "--over", "p")
     assert "not rational in P" in refusal("crossover", "non-local", "sparse-attention", "--over", "p")
+
+
+def test_a_torch_module_fits_like_a_layer(costmodel_) -> None:
+    """Up to where its layer does."""
+    module = "costmodel.validate.references.non_local:NonLocal:channels=512"
+    rest = ("--over", "side", "--limit", "5e9", "--at", "c=512", "--json")
+    ours, theirs = (costmodel_("fit", name, *rest).document for name in ("non-local", module))
+    assert (theirs["largest"], theirs["cost"]) == (ours["largest"], ours["cost"])

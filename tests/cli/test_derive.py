@@ -38,6 +38,11 @@ class Run(nn.Module):
         raise RuntimeError("one line\\nand another")
 
 
+class Vector(nn.Module):
+    def forward(self, x):
+        return x @ x[0]
+
+
 class Left(nn.Module):
     def forward(self, x):
         raise SystemExit(0)
@@ -91,8 +96,16 @@ def test_uncounted(costmodel_, file, flags, status) -> None:
     arguments = ("derive", f"{file}:Block", "--init", "channels=6", "--input", "2x6x5x7", *flags)
     result = costmodel_(*arguments)
     assert result.status == status
-    assert "not counted, since nobody says what they compute: gelu" in result.out
+    assert "not counted: gelu\nMACs and FLOPs are complete, since these have none" in result.out
     assert "macs       N·C²·H·W" in result.out
+
+
+def test_unknown(costmodel_, file) -> None:
+    """Of what nobody knows nothing is said to be complete."""
+    arguments = ("derive", f"{file}:Vector", "--input", "2x6", "--allow-uncounted")
+    assert "not counted: mv\nneither MACs nor arithmetic are complete" in costmodel_(*arguments).out
+    document = costmodel_(*arguments, "--json").document
+    assert (document["uncounted"], document["macs_complete"]) == (["mv"], False)
 
 
 def test_only_the_answer_on_stdout(costmodel_, file) -> None:

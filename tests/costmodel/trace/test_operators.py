@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from costmodel.trace.operators import COUNTED, FREE
+from costmodel.trace.operators import COUNTED, FREE, WITHOUT_MACS
 from costmodel.trace.run import trace
 
 MAP = (3, 5, 7, 11)  # 1155 elements, 231 of each channel
@@ -135,6 +135,36 @@ EXAMPLES = [
     ("upsample_bilinear2d", nn.UpsamplingBilinear2d(scale_factor=2), MAP, {"mul": 4620 * 3, "add": 4620 * 6}),
     ("gelu", lambda x: F.gelu(x, approximate="tanh"), (3, 5), {"mul": 105, "add": 60, "exp": 15, "div": 15}),
     ("gelu", F.gelu, (3, 5), None),
+    ("addcmul", lambda x: torch.addcmul(x, x, x), (3, 5), {"mul": 15, "add": 15}),
+    ("addcmul", lambda x: torch.addcmul(x, x, x, value=2), (3, 5), {"mul": 30, "add": 15}),
+    ("addcdiv", lambda x: torch.addcdiv(x, x, x), (3, 5), {"div": 15, "add": 15}),
+    ("addcdiv", lambda x: torch.addcdiv(x, x, x, value=2), (3, 5), {"div": 15, "mul": 15, "add": 15}),
+    ("lerp", lambda x: torch.lerp(x, x, 0.5), (3, 5), {"mul": 15, "add": 30}),
+    ("prod", lambda x: x.prod(1), MAP, {"mul": 924}),
+    # 3×5 windows of 2×3, each element of which is added where it belongs.
+    ("col2im", lambda x: F.fold(x, (4, 7), (2, 3)), (3, 6, 15), {"add": 3 * 6 * 15}),
+    ("scatter", lambda x: x.scatter(1, torch.zeros(3, 2, dtype=int, device="meta"), x), (3, 5), {}),
+    (
+        "scatter",
+        lambda x: x.scatter(1, torch.zeros(3, 2, dtype=int, device="meta"), x, reduce="add"),
+        (3, 5),
+        None,
+    ),
+    # Of 21 elements 42, each a step from one neighbour to the other; of 2 frames three times as many steps and one.
+    (
+        "upsample_linear1d",
+        lambda x: torch.ops.aten.upsample_linear1d(x, [14], False),
+        (1, 3, 7),
+        {"mul": 42, "add": 84},
+    ),
+    (
+        "upsample_trilinear3d",
+        lambda x: torch.ops.aten.upsample_trilinear3d(x, [4, 14, 22], False),
+        VIDEO,
+        {"mul": 18480 * 7, "add": 18480 * 14},
+    ),
+    ("native_dropout", lambda x: torch.ops.aten.native_dropout(x, 0.3, False)[0], (3, 5), {}),
+    ("native_dropout", lambda x: torch.ops.aten.native_dropout(x, 0.3, True)[0], (3, 5), None),
     ("glu", lambda x: F.glu(x, 1), (3, 14), {"exp": 21, "add": 21, "div": 21, "mul": 21}),
     ("_prelu_kernel", nn.PReLU(), (3, 5), {"cmp": 15, "mul": 15}),
     ("elu", F.elu, (3, 5), {"cmp": 15, "exp": 15, "add": 15, "mul": 15}),
@@ -233,6 +263,7 @@ FUSED = {
     # What runs elsewhere only: on a GPU, in an export, under autograd, or where it is called by name.
     *("_scaled_dot_product_flash_attention_for_cpu", "_safe_softmax", "_fused_rms_norm", "prelu", "selu"),
     *("_native_batch_norm_legit", "_native_batch_norm_legit_no_training"),
+    *("alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout"),
 }
 
 
@@ -241,7 +272,19 @@ def test_every_counted_operator_has_an_example() -> None:
     assert {operator for operator, *_ in EXAMPLES} | FUSED | {"eq", "ge", "le", "lt", "ne"} >= set(COUNTED)
 
 
-@pytest.mark.parametrize("name", sorted({*COUNTED, *FREE}))
+def test_masks() -> None:
+    """Making them is work, and joining them is none."""
+    traced = trace(Calls(lambda x: (x > 0) & ~(x > 1) | (x < 2)).to("meta"), (3, 5))
+    assert [operation.operator for operation in traced.operations] == ["gt", "gt", "lt"]
+
+
+def test_complex_numbers() -> None:
+    """A product of two is several of real numbers, and not counted as one."""
+    traced = trace(Calls(lambda x: x * 1j).to("meta"), (3, 5))
+    assert [operation.arithmetic for operation in traced.operations] == [None]
+
+
+@pytest.mark.parametrize("name", sorted({*COUNTED, *FREE, *WITHOUT_MACS}))
 def test_names(name) -> None:
     """Every name in the tables is an ATen operator of the torch that is installed."""
     assert hasattr(torch.ops.aten, name)
@@ -249,4 +292,4 @@ def test_names(name) -> None:
 
 def test_no_name_in_both_tables() -> None:
     """What is counted is not free."""
-    assert not FREE & set(COUNTED)
+    assert not FREE & {*COUNTED, *WITHOUT_MACS}

@@ -26,6 +26,15 @@ class Erf(nn.Module):
 
     def forward(self, x):
         return torch.erf(x)
+
+
+class Mix(nn.Module):
+    def __init__(self, channels=13):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        return self.mix(x)
 '''
 
 
@@ -64,6 +73,14 @@ def test_what_nobody_counts_is_said(tmp_path: Path) -> None:
     path.write_text(BLOCKS, encoding="utf-8")
     with pytest.raises(Uncounted, match="nobody counts erf"):
         as_subject(f"{path}:Erf:channels=8", {})
+
+
+def test_the_channels_that_a_module_has_unless_it_is_told(tmp_path: Path) -> None:
+    """As if they had been given: its formula is one in C."""
+    path = tmp_path / "blocks.py"
+    path.write_text(BLOCKS, encoding="utf-8")
+    found = crossover(as_subject(f"{path}:Mix", {}), "linear", over="side", at={"c": 26})
+    assert str(found.difference) == "0"
 
 
 def test_channels_must_be_known() -> None:

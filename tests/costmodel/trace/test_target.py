@@ -6,7 +6,7 @@ from torch import nn
 
 from costmodel.dimension import CostModelError
 from costmodel.trace import arguments, load
-from costmodel.trace.target import LONGEST, said
+from costmodel.trace.target import LONGEST, first_integer, said
 
 CODE = '''
 import torch
@@ -46,6 +46,18 @@ def dictionary():
 
 def leaves():
     raise SystemExit(0)
+
+
+class Empty(nn.Module):
+    """Never begins."""
+
+    def __init__(self):
+        pass
+
+
+class Sized(nn.Module):
+    def __init__(self, act="relu", biased=True, channels=13):
+        super().__init__()
 
 
 instance = nn.Dropout()
@@ -90,6 +102,18 @@ def test_a_module(file) -> None:
     assert not load(f"{file}:instance", {}).training
 
 
+def test_a_module_takes_no_arguments(file) -> None:
+    """None are passed over in silence."""
+    with pytest.raises(CostModelError, match="takes no arguments, such as channels"):
+        load(f"{file}:instance", {"channels": 5})
+
+
+def test_first_integer(file) -> None:
+    """Of a class the first argument that is an integer unless it is given."""
+    assert first_integer(f"{file}:Sized") == {"channels": 13}
+    assert first_integer(f"{file}:Block") == first_integer(f"{file}:instance") == {}
+
+
 def test_what_needs_numbers(file) -> None:
     """A constructor that fails on shapes alone is given numbers."""
     module = load(f"{file}:Measured", {})
@@ -118,6 +142,7 @@ def test_this_folder(tmp_path, monkeypatch) -> None:
         ("dictionary", "makes dict, which is no torch.nn.Module"),
         ("Block", "cannot be made with no arguments: TypeError"),
         ("leaves", "cannot be made with no arguments: SystemExit"),
+        ("Empty", "cannot be set to evaluate: AttributeError"),
     ],
 )
 def test_what_is_no_module(file, name, sentence) -> None:
@@ -133,6 +158,7 @@ def test_what_is_no_module(file, name, sentence) -> None:
     [
         ("torch.nn", "package.module:Name or path/file.py:Name"),
         ("torch.nn:", "package.module:Name or path/file.py:Name"),
+        ("no/such.py:Block:channels=64", "package.module:Name or path/file.py:Name"),
         ("no/such.py:Block", "there is no file"),
         ("no.such:Block", "cannot be imported: ModuleNotFoundError"),
     ],
@@ -204,6 +230,7 @@ def test_what_is_no_argument(pairs) -> None:
 def test_said() -> None:
     """The first line of an error, and not all of a long one."""
     assert said(ValueError("one\ntwo")) == "ValueError: one"
+    assert said(ValueError("\x1b[31mred")) == "ValueError:  [31mred"
     assert said(KeyboardInterrupt()) == "KeyboardInterrupt"
     assert len(said(ValueError("x" * 999))) == len("ValueError: ") + LONGEST + 1
 
