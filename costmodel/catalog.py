@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from costmodel.dimension import CostModelError, Dim, abbreviate, differ, dimension
+from costmodel.dimension import CostModelError, Dim, abbreviate, differ, dimension, somewhere
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
 
@@ -136,6 +136,8 @@ class Layer(NamedTuple):
     """Where its paper has it in a network, as `insertion` spells places."""
     input: tuple[int, ...] | None = None
     """What a network was made for; it takes as many channels, and other sizes too. None for a layer."""
+    stride: int = 1
+    """How many pixels of a network's input lie under one position of its last map, unless its option says so."""
 
     @property
     def summary(self) -> str:
@@ -171,10 +173,20 @@ class Layer(NamedTuple):
         self.admit(x)
         resolved = self.resolve(options)
         try:
+            self._check_stride(x, resolved)
             self.program(x, **resolved)
         except CostModelError as error:
             raise CostModelError(f"{self.name}: {error}") from None
         return x.ledger
+
+    def _check_stride(self, x: Tensor, options: Mapping[str, Any]) -> None:
+        """Raise `CostModelError` unless the last map of a network has a position that lies within `x`."""
+        stride = options.get("output_stride", self.stride)
+        height, width = x.shape[-2:]
+        if type(stride) is int and stride > 1 and (somewhere(height < stride) or somewhere(width < stride)):
+            raise CostModelError(
+                f"an input of {abbreviate(height)}×{abbreviate(width)} is smaller than the output stride, {stride}"
+            )
 
     def _repr_html_(self) -> str:
         """For a notebook: what the layer is, and its options as Python spells them."""
@@ -230,13 +242,18 @@ def network(
     *,
     source: str,
     input: tuple[int, ...] = (1, 3, 224, 224),  # noqa: A002 (as users say it)
+    stride: int = 32,
 ) -> Callable[[Program], Program]:
-    """Put the shape program of a network, which was made for such an `input`, into the catalog."""
+    """Put the shape program of a network, which was made for such an `input`, into the catalog.
+
+    `stride` is that of its last map in pixels, unless an option ``output_stride`` says so.
+    """
 
     def register(program: Program) -> Program:
         _check_new(name, program)
         video = len(input) == 5
-        NETWORKS[name] = Layer(name, program, source, _options(program, {}, ()), video, None, input=input)
+        options = _options(program, {}, ())
+        NETWORKS[name] = Layer(name, program, source, options, video, None, input=input, stride=stride)
         return program
 
     return register

@@ -64,6 +64,7 @@ def _show(found: "Proofs", path: str | None) -> None:
         f"{proved_:,} proved, {len(refuted):,} refuted, {len(found.certificates) - proved_ - len(refuted):,} sampled",
     ]
     lines += [f"report: {path}"] if path else []
+    lines += [f"{found.seconds:,.0f} s, and {found.peak_mib:,} MiB in a process at most"]
     render.show(*lines)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from costmodel.catalog import spoken
+from costmodel.catalog import said, spoken
 from costmodel.dimension import Dim, Shape
 
 if TYPE_CHECKING:
@@ -49,14 +49,9 @@ def shape(sizes: Shape) -> str:
     return "×".join(str(size) if size < 10**9 else si(size) for size in sizes)
 
 
-def value(option: Any) -> str:
-    """An option's value as users type it."""
-    return str(option).lower() if isinstance(option, bool) else str(option)
-
-
 def options(given: Mapping[str, Any]) -> str:
     """``reduction=16, bias=false``."""
-    return ", ".join(f"{spoken(name)}={value(set_)}" for name, set_ in given.items())
+    return ", ".join(f"{spoken(name)}={said(set_)}" for name, set_ in given.items())
 
 
 def question(metric: str, over: str, at: Mapping[str, int]) -> str:
@@ -90,7 +85,8 @@ def show(*parts: Any) -> None:
 
 
 def show_json(document: Any) -> None:
-    """Print JSON; integers are exact, and what the terminal cannot write is escaped."""
+    """Print JSON; numbers are exact, 3/4 as text, and what the terminal cannot write is escaped."""
     import json
 
-    print(json.dumps(document, indent=2, ensure_ascii=(sys.stdout.encoding or "utf-8").lower() != "utf-8"))
+    ascii_only = (sys.stdout.encoding or "utf-8").lower() != "utf-8"
+    print(json.dumps(document, indent=2, ensure_ascii=ascii_only, default=said))

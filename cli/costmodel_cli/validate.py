@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from costmodel.catalog import find
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel.subjects import find
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.progress import progress
@@ -66,11 +66,13 @@ def writing(path: str | None) -> Iterator[IO[str] | None]:
 
 
 def _show(report: "Report", path: str | None) -> None:
-    table = render.table(["layer"], ["cases", "comparisons", "equal", "different"])
-    for name in dict.fromkeys(comparison.layer for comparison in report.comparisons):
-        mine = [comparison for comparison in report.comparisons if comparison.layer == name]
+    table = render.table(["layer or network"], ["cases", "comparisons", "equal", "different"])
+    # A network with layers inserted is a case of the network.
+    held = [(comparison.layer.partition(" with ")[0], comparison) for comparison in report.comparisons]
+    for name in dict.fromkeys(name for name, _ in held):
+        mine = [comparison for of, comparison in held if of == name]
         equal = sum(comparison.equal for comparison in mine)
-        cases = len({(str(comparison.options), comparison.shape) for comparison in mine})
+        cases = len({(comparison.layer, str(comparison.options), comparison.shape) for comparison in mine})
         table.add_row(name, *map(render.number, (cases, len(mine), equal, len(mine) - equal)))
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     place = "{type}, {name} ({chosen})".format_map(report.device)

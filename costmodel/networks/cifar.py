@@ -6,11 +6,12 @@ Also the wide ones (Zagoruyko and Komodakis 2016, arXiv:1605.07146), Table 1, wh
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Literal
 
 from costmodel.catalog import network
-from costmodel.dimension import CostModelError, Dim, abbreviate
-from costmodel.networks.resnet import basic, classify
+from costmodel.dimension import CostModelError, abbreviate
+from costmodel.networks.resnet import basic, classify, scaled
 from costmodel.tensor import Tensor
 
 CHANNELS = (16, 32, 64)
@@ -31,7 +32,7 @@ def blocks_of(depth: int, others: int) -> int:
     return (depth - others) // 6
 
 
-def stages(x: Tensor, block: Block, count: int, channels: tuple[Dim, ...]) -> Tensor:
+def stages(x: Tensor, block: Block, count: int, channels: tuple[int, ...]) -> Tensor:
     """`count` blocks of each of `channels`; the side halves from a stage to the next."""
     for index, out in enumerate(channels):
         with x.scope(f"res{index}"):
@@ -43,7 +44,7 @@ def stages(x: Tensor, block: Block, count: int, channels: tuple[Dim, ...]) -> Te
     return x
 
 
-def padded(x: Tensor, channels: Dim, *, stride: int) -> Tensor:
+def padded(x: Tensor, channels: int, *, stride: int) -> Tensor:
     """Two 3×3 convolutions; where the shape changes, every second position is carried, with channels of zeros."""
     y = x.conv(channels, "conv1", kernel=3, stride=stride).batch_norm("norm1").relu("relu1")
     y = y.conv(channels, "conv2", kernel=3).batch_norm("norm2").place("branch")
@@ -52,12 +53,12 @@ def padded(x: Tensor, channels: Dim, *, stride: int) -> Tensor:
     return y.add(x, "residual").relu("relu2").place("after")
 
 
-def projected(x: Tensor, channels: Dim, *, stride: int) -> Tensor:
+def projected(x: Tensor, channels: int, *, stride: int) -> Tensor:
     """Two 3×3 convolutions; where the shape changes, a 1×1 convolution carries."""
     return basic(x, channels, stride=stride, dilation=1)
 
 
-def preactivated(x: Tensor, channels: Dim, *, stride: int) -> Tensor:
+def preactivated(x: Tensor, channels: int, *, stride: int) -> Tensor:
     """Two 3×3 convolutions, each after its norm and ReLU: Fig. 1(c). Where channels change, a 1×1 convolution carries.
 
     That one takes the normed map, which its branch does too.
@@ -74,6 +75,7 @@ def preactivated(x: Tensor, channels: Dim, *, stride: int) -> Tensor:
     "resnet-cifar",
     source="He et al. 2016, Deep Residual Learning, §4.2 (arXiv:1512.03385)",
     input=(1, 3, 32, 32),
+    stride=4,
 )
 def resnet(
     x: Tensor, *, depth: int = 20, shortcut: Literal["padding", "projection"] = "padding", classes: int = 10
@@ -89,13 +91,14 @@ def resnet(
     "wide-resnet-cifar",
     source="Zagoruyko and Komodakis 2016, Wide Residual Networks, Table 1 (arXiv:1605.07146)",
     input=(1, 3, 32, 32),
+    stride=4,
 )
-def wide_resnet(x: Tensor, *, depth: int = 28, widen: int = 10, classes: int = 10) -> Tensor:
+def wide_resnet(x: Tensor, *, depth: int = 28, widen: Fraction = Fraction(10), classes: int = 10) -> Tensor:
     """Classify small pictures by 3n preactivated blocks, depth = 6n + 4, `widen` times as wide: WRN-depth-widen."""
     count = blocks_of(depth, 4)
     with x.scope("stem"):
         x = x.conv(CHANNELS[0], "conv", kernel=3)
-    x = stages(x, preactivated, count, tuple(widen * channels for channels in CHANNELS))
+    x = stages(x, preactivated, count, tuple(scaled(channels, widen) for channels in CHANNELS))
     with x.scope("head"):
         x = x.batch_norm("norm").relu()
     return classify(x, classes)

@@ -54,7 +54,7 @@ for _depth in (50, 101):
     _register(_depth)
 
 
-@network("deeplabv3-mobilenet-v3-large", source=SOURCE, input=(1, 3, 520, 520))
+@network("deeplabv3-mobilenet-v3-large", source=SOURCE, input=(1, 3, 520, 520), stride=16)
 def deeplabv3_mobilenet(x: Tensor, *, classes: int = 21, aux: bool = True) -> Tensor:
     """Segment by atrous spatial pyramid pooling on MobileNet v3, dilated to H/16; torchvision's figures include `aux`.
 

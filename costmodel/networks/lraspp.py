@@ -21,6 +21,7 @@ def gated(x: Tensor) -> Tensor:
     "lraspp-mobilenet-v3-large",
     source="Howard et al. 2019, Searching for MobileNetV3, §6.4, Fig. 10 (arXiv:1905.02244), as in torchvision",
     input=(1, 3, 520, 520),
+    stride=16,
 )
 def lraspp(x: Tensor, *, classes: int = 21) -> Tensor:
     """Segment by two 1×1 classifiers on MobileNet v3, dilated to H/16."""

@@ -75,7 +75,7 @@ def changes(layer: Layer, shape: tuple[int, ...]) -> list[Case]:
 
 def numbers(layer: Layer, shape: tuple[int, ...]) -> list[Case]:
     """Every change of one integer option of a layer, at one shape."""
-    integers = {name for name, option in layer.options.items() if _is_integer(option)}
+    integers = {name for name, option in layer.options.items() if option.is_integer}
     return [*_distinct(layer, shape, (change for change in _singles(layer) if integers & change.keys()), large=False)]
 
 
@@ -97,7 +97,7 @@ def _small(layer: Layer) -> Iterator[Case]:
             base: Options = {}
             if _run(layer, base, shape, large=False) is None:
                 # Too few channels for the defaults: start from the least integers instead.
-                base = {name: 1 for name, option in layer.options.items() if _is_integer(option) and option.default}
+                base = {name: 1 for name, option in layer.options.items() if option.is_integer and option.default}
             thorough = shape == SMALL[0][0]
             changes = [*_singles(layer)]
             if thorough:
@@ -131,7 +131,7 @@ def _run(layer: Layer, options: Options, shape: tuple[int, ...], *, large: bool)
 
 def _combinations(layer: Layer) -> Iterator[Options]:
     """All values of flags and choices with each other."""
-    finite = {name: _values(option, ()) for name, option in layer.options.items() if not _is_integer(option)}
+    finite = {name: _values(option, ()) for name, option in layer.options.items() if not option.is_integer}
     for values in itertools.product(*finite.values()):
         yield dict(zip(finite, values, strict=True))
 
@@ -150,8 +150,4 @@ def _singles(layer: Layer, *, integers: tuple[int, ...] = INTEGERS) -> Iterator[
 
 
 def _values(option: Option, integers: tuple[int, ...]) -> tuple[Any, ...]:
-    return integers if _is_integer(option) else option.choices or (False, True)
-
-
-def _is_integer(option: Option) -> bool:
-    return not option.choices and not isinstance(option.default, bool)
+    return integers if option.is_integer else option.choices or (False, True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from costmodel.catalog import spoken
+from costmodel.catalog import said, spoken
 from costmodel.html import table
 
 SHOWN = 10
@@ -82,7 +82,7 @@ class Report(NamedTuple):
             "not_covered": list(self.not_covered),
         }
         rows = ",\n".join(
-            json.dumps({**comparison._asdict(), "equal": comparison.equal}, separators=(",", ":"))
+            json.dumps({**comparison._asdict(), "equal": comparison.equal}, separators=(",", ":"), default=said)
             for comparison in self.comparisons
         )
         return f'{json.dumps(head, indent=2)[:-2]},\n  "comparisons": [\n{rows}\n  ]\n}}'
@@ -107,7 +107,7 @@ class Report(NamedTuple):
 
 def label(layer: str, options: Mapping[str, Any], shape: Sequence[int]) -> str:
     """A layer with options at a shape, spelled as on the command line."""
-    spelled = "".join(f" {spoken(name)}={str(value).lower()}" for name, value in options.items())
+    spelled = "".join(f" {spoken(name)}={said(value)}" for name, value in options.items())
     return f"{layer}{spelled} at {'x'.join(map(str, shape))}"
 
 

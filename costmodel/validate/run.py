@@ -9,12 +9,17 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from costmodel import __version__
-from costmodel.catalog import LAYERS, Layer, find, nearest
+from costmodel.catalog import LAYERS, NETWORKS, Layer, nearest
 from costmodel.dimension import CostModelError
+from costmodel.subjects import find
 from costmodel.validate.cases import LARGE, Case, cases, left_out
 from costmodel.validate.report import Comparison, Report, Value, label
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from costmodel.insertion import Site
+    from costmodel.validate.networks import NetworkCase
     from costmodel.validate.oracles import Oracle
 
 Progress = Callable[[int, int, str], None]
@@ -28,7 +33,7 @@ class Unavailable(CostModelError):  # noqa: N818  (it names a state, which is no
 
 
 def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progress | None = None) -> Report:
-    """Hold `layers`, or all of the catalog, against their references.
+    """Hold `layers` and networks, or all of the catalog, against their references.
 
     On a GPU (`device` = cuda, or auto where there is one) every tensor is real, whatever its size. On the CPU the small
     ones are, and those of real networks are on the meta device, where fvcore cannot follow.
@@ -40,13 +45,17 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     if device not in DEVICES:
         raise CostModelError(f"device must be {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
     require("torch", "fvcore", "costmodel.validate.oracles")
+    import costmodel.networks  # noqa: F401  (puts them into the catalog)
+    from costmodel.validate import networks
     from costmodel.validate.oracles import ORACLES
     from costmodel.validate.references import REFERENCES
 
     kind, described = _device(device)
-    chosen = chosen or list(LAYERS.values())
+    chosen = chosen or [*LAYERS.values(), *NETWORKS.values()]
     covered = [layer for layer in chosen if layer.name in REFERENCES]
-    runs = [case for layer in covered for case in cases(layer)]
+    runs: list[Case | NetworkCase] = []
+    for layer in covered:
+        runs += networks.cases(layer) if layer.input else cases(layer)
     comparisons: list[Comparison] = []
     silent: list[str] = []
     with one_thread():
@@ -69,24 +78,28 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     )
 
 
-def _hold(case: Case, place: str, silent: list[str]) -> Iterator[Comparison]:
+def _hold(case: "Case | NetworkCase", place: str, silent: list[str]) -> Iterator[Comparison]:
     """Every comparison of a case on one device; what could not be compared is said in `silent`."""
     import torch
 
+    from costmodel.validate.networks import NetworkCase
     from costmodel.validate.oracles import ORACLES
-    from costmodel.validate.references import REFERENCES
 
     def compare(quantity: str, oracle: str, ours: Value, theirs: Value) -> Comparison:
         return Comparison(case.layer.name, case.options, case.shape, quantity, oracle, place, ours, theirs)
 
     where = label(case.layer.name, case.options, case.shape)
-    video = {"video": True} if len(case.shape) == 5 else {}
+    asked: list[Site] = []
     try:
         with torch.device(place), torch.no_grad():
-            module = REFERENCES[case.layer.name](case.shape[1], **case.options, **video).eval()
+            module = case.module(place, asked) if isinstance(case, NetworkCase) else _layer(case)
             x = torch.zeros(case.shape)
             outputs = module(x)
-        for shape in {tuple(output.shape) for output in (outputs if isinstance(outputs, tuple) else (outputs,))}:
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        if isinstance(case, NetworkCase):
+            yield compare("places", "torch", _spelled(case.places), _spelled(asked))
+            outputs = outputs[:1]  # maps that help to train come after it
+        for shape in {tuple(output.shape) for output in outputs}:
             yield compare("output", "torch", case.ledger.rows[-1].output, shape)
         del outputs
         for oracle in ORACLES.values():
@@ -106,8 +119,24 @@ def _hold(case: Case, place: str, silent: list[str]) -> Iterator[Comparison]:
         raise
 
 
-def _unrun(layers: Iterable[Layer], kind: str) -> Iterator[str]:
+def _layer(case: Case) -> "nn.Module":
+    """The reference of a layer."""
+    from costmodel.validate.references import REFERENCES
+
+    video = {"video": True} if len(case.shape) == 5 else {}
+    return REFERENCES[case.layer.name](case.shape[1], **case.options, **video).eval()
+
+
+def _spelled(sites: "Iterable[Site]") -> tuple[str, ...]:
+    return tuple(sorted(".".join(map(str, site)) for site in sites))
+
+
+def _unrun(covered: Iterable[Layer], kind: str) -> Iterator[str]:
     """What cases were left out, and where one oracle was not asked."""
+    from costmodel.validate.networks import DEEP, is_deep
+
+    layers = [layer for layer in covered if not layer.input]
+    networks = [layer for layer in covered if layer.input]
     for layer in layers:
         # Where the defaults are left out, so is every option at that shape for the same reason.
         said: set[tuple[tuple[int, ...], str]] = set()
@@ -116,12 +145,19 @@ def _unrun(layers: Iterable[Layer], kind: str) -> Iterator[str]:
                 yield f"{label(layer.name, case.options, case.shape)}: {reason}"
             if not case.options:
                 said.add((case.shape, reason))
-    if kind == "cpu":
+    if deep := [network.name for network in networks if is_deep(network)]:
+        yield f"options of {', '.join(deep)}, and layers inserted there: they have more than {DEEP} operations"
+    if kind == "cpu" and layers:
         shapes = ", ".join("x".join(map(str, shape)) for shape in LARGE)
         yield f"fvcore at sizes of real networks ({shapes}): it needs data, and these a GPU (--device cuda)"
+    if kind == "cpu" and networks:
+        yield (
+            "fvcore at the inputs that networks are made for, in those of many operations, and with a number changed:"
+            " it needs data, and these a GPU (--device cuda)"
+        )
 
 
-def _uncounted(runs: Sequence[Case], oracles: Collection["Oracle"]) -> Iterator[str]:
+def _uncounted(runs: "Sequence[Case | NetworkCase]", oracles: Collection["Oracle"]) -> Iterator[str]:
     """The operations whose arithmetic no oracle counts."""
     kinds = sorted({row.kind for case in runs for row in case.ledger.rows if row.arithmetic})
     uncounted = [kind for kind in kinds if not any(kind in oracle.counted for oracle in oracles)]

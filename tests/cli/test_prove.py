@@ -43,7 +43,7 @@ def finding(monkeypatch):
                 progress(1, 1, "se")
             if isinstance(outcome[0], BaseException):
                 raise outcome[0]
-            return Proofs("2024-01-01T00:00:00+00:00", {"torch": "2.13.0"}, list(outcome))
+            return Proofs("2024-01-01T00:00:00+00:00", {"torch": "2.13.0"}, list(outcome), 71.2, 512)
 
         monkeypatch.setattr(package, "prove", prove)
         return asked
@@ -61,6 +61,7 @@ def test_proved(costmodel_, finding) -> None:
     assert "torch 2.13.0" in text
     assert "se: r divides C, N ≥ 2; of some options H ≥ 4; also reduction = 5" in text
     assert "3 proved, 0 refuted, 0 sampled" in text
+    assert text.endswith("71 s, and 512 MiB in a process at most")
 
 
 def test_refuted(costmodel_, finding) -> None:
@@ -91,7 +92,7 @@ def test_json_is_the_report(costmodel_, finding, tmp_path, changed, status) -> N
     assert result.status == status
     written = json.loads((tmp_path / "proofs.json").read_text(encoding="utf-8"))
     assert json.loads(result.out) == written
-    assert written.keys() == {"date", "versions", "proved", "refuted", "sampled", "certificates"}
+    assert written.keys() == {"date", "versions", "proved", "refuted", "sampled", "seconds", "peak_mib", "certificates"}
     fields = {"layer", "options", "video", "oracle", "method", "holds", "compared", "ignored", "domain", "reason"}
     assert written["certificates"][0].keys() == fields
     assert os.listdir(tmp_path) == ["proofs.json"]  # noqa: PTH208

@@ -1,11 +1,12 @@
 """The catalog: registration, options, errors that help."""
 
+from fractions import Fraction
 from typing import Any, Literal
 from xml.etree import ElementTree
 
 import pytest
 
-from costmodel import LAYERS, CostModelError, Tensor, find, layer, ledger
+from costmodel import LAYERS, CostModelError, Layer, Tensor, catalog, find, layer, ledger, subjects
 
 
 @pytest.fixture
@@ -105,6 +106,58 @@ def test_other_text_is_refused(option: str, text: str) -> None:
         find("example").options[option].parse(text, "example")
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> Layer:
+    """A layer of a user's own, with an option that is an exact number."""
+    monkeypatch.setattr("costmodel.catalog.LAYERS", {})
+
+    @layer("wide", source="nowhere")
+    def wide(x: Tensor, *, widen: Fraction = Fraction(3, 2)) -> Tensor:
+        return x.conv(int(x.c * widen))
+
+    return find("wide")
+
+
+@pytest.mark.parametrize(
+    "text, value, said",
+    [
+        ("0.7", Fraction(7, 10), "0.7"),
+        ("2", Fraction(2), "2"),
+        ("10.50", Fraction(21, 2), "10.5"),
+        ("1.05", Fraction(21, 20), "1.05"),
+        ("3/4", Fraction(3, 4), "0.75"),
+        ("4/6", Fraction(2, 3), "2/3"),
+        ("0." + "3" * 20, Fraction(int("3" * 20), 10**20), f"{'3' * 20}/1{'0' * 20}"),
+    ],
+)
+def test_exact_numbers_are_parsed_and_said(wide: Layer, text: str, value: Fraction, said: str) -> None:
+    """Decimals and quotients are the numbers that they spell, not the nearest float; said as decimals that end."""
+    option = wide.options["widen"]
+    assert option.parse(text, "wide") == option.check(value, "wide") == value
+    assert catalog.said(option.parse(text, "wide")) == said
+    assert type(option.check(2, "wide")) is Fraction
+    assert (option.is_fraction, option.is_integer) == (True, False)
+    # 7·0.7 = 4.9: a width of 4.
+    assert wide.run((1, 7, 2, 2), {"widen": Fraction("0.7")}).params() == 28
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0.0", "0/3", "1/0", "-1", "+1", "1.", ".5", "1e3", "inf", "nan", "1/2/3", "1.5/2", "٣", "9" * 1001],
+)
+def test_other_exact_numbers_are_refused(wide: Layer, text: str) -> None:
+    """As spelled, and as values: nothing that is not exact and above 0."""
+    with pytest.raises(CostModelError, match=r"widen must be a positive number, such as 0.75 or 3/4"):
+        wide.options["widen"].parse(text, "wide")
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 0.75, "3/4", None, Fraction(0), Fraction(-1, 2), [1, 2]])
+def test_values_that_are_no_exact_number_are_refused(wide: Layer, value: object) -> None:
+    """A float is a rounded number, and an array or a symbol has no place in a width."""
+    with pytest.raises(CostModelError, match=r"widen must be a positive number, such as 0.75 or 3/4"):
+        wide.resolve({"widen": value})
+
+
 def test_unknown_layers_are_answered_with_the_nearest() -> None:
     """A typing error is met with the right spelling."""
     with pytest.raises(CostModelError, match=r"no layer is called 'nonlocal' \(did you mean 'non-local'\?\)"):
@@ -162,3 +215,21 @@ def test_nothing_of_a_layer_is_markup_in_a_notebook() -> None:
     assert "".join(shown.find("p").itertext()) == "<b>: Let x < y.A & B <i>"
     assert [[cell.text for cell in row] for row in shown.iter("tr")][1:] == [["mode", "< or &", "<", None]]
     assert "table" not in find("danet-cam")._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "name, options, side, stride",
+    [
+        ("resnet50", {}, 31, 32),
+        ("resnet50", {"output_stride": 8}, 7, 8),
+        ("fcn-resnet50", {}, 7, 8),
+        ("resnet-cifar", {}, 3, 4),
+        ("lraspp-mobilenet-v3-large", {}, 15, 16),
+    ],
+)
+def test_an_input_smaller_than_the_output_stride(name: str, options: dict[str, Any], side: int, stride: int) -> None:
+    """A position of the last map stands for as many pixels: there must be these."""
+    network = subjects.find(name)
+    assert network.run((1, 3, stride, stride), options).rows
+    with pytest.raises(CostModelError, match=f"an input of {stride}×{side} is smaller than the output stride"):
+        network.run((1, 3, stride, side), options)

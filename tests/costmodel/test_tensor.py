@@ -85,6 +85,8 @@ OPERATIONS: list[tuple[str, Callable[[Tensor], Tensor], tuple[int, ...], dict[st
     # 6 means of 35: 34 add and 1 div each.
     ("global average", lambda x: x.global_avg_pool(), (2, 3), {"add": 204, "div": 6}, 0),
     ("global maximum", lambda x: x.global_max_pool(), (2, 3), {"cmp": 204}, 0),
+    # 6 planes of 5 rows under windows of 2, 3 and 2, by 7 columns under two of 4, less one addition a window.
+    ("adaptive average", lambda x: x.adaptive_avg_pool((3, 2)), (2, 3, 3, 2), {"add": 6 * (7 * 8 - 6), "div": 36}, 0),
     # 70 means of 3.
     ("mean", lambda x: x.mean(1), (2, 1, 5, 7), {"add": 140, "div": 70}, 0),
     ("max", lambda x: x.max(1), (2, 1, 5, 7), {"cmp": 140}, 0),
@@ -98,6 +100,7 @@ OPERATIONS: list[tuple[str, Callable[[Tensor], Tensor], tuple[int, ...], dict[st
     # 840 outputs of 3 steps, each 1 mul and 2 add.
     ("bilinear", lambda x: x.upsample(2, "bilinear"), (2, 3, 10, 14), {"mul": 2520, "add": 5040}, 0),
     ("concat", lambda x: x.concat(x), (2, 6, 5, 7), {}, 0),
+    ("pad", lambda x: x.pad_channels(11), (2, 11, 5, 7), {}, 0),
 ]
 
 
@@ -144,13 +147,14 @@ def test_a_learned_factor_can_be_used_again() -> None:
 
 
 def test_views_write_no_row() -> None:
-    """Flattening, transposing, reshaping, heads, parts and what is attended to move nothing."""
+    """Flattening, transposing, reshaping, heads, parts, every third position and what is attended to move nothing."""
     x = Tensor((2, 12, 5, 7))
     tokens = x.flatten().T
     heads = tokens.split_heads(3)
     assert (tokens.shape, heads.shape, heads.merge_heads().shape) == ((2, 35, 12), (2, 3, 35, 4), (2, 35, 12))
     assert x.reshape((2, 420)).shape == (2, 420)
     assert [part.shape for part in tokens.split(5, 7)] == [(2, 35, 5), (2, 35, 7)]
+    assert x.subsample(3).shape == (2, 12, 2, 3)
     assert x.flatten().gather(11).shape == (2, 12, 35, 11)
     assert x.ledger.rows == []
 
@@ -182,6 +186,7 @@ def test_sizes_have_names() -> None:
         (lambda x: x.conv(4, groups=2), "groups must divide the input channels: 2 does not divide 3"),
         (lambda x: x.conv(4, groups=3), "groups must divide the output channels: 3 does not divide 4"),
         (lambda x: x.group_norm(2), "2 does not divide 3"),
+        (lambda x: x.pad_channels(2), "more channels than 2"),
         (lambda x: x @ x, "is not defined"),
         (lambda x: x @ x.flatten(), "is not defined"),
         (lambda x: x + Tensor((2, 4), x.ledger), "do not broadcast"),

@@ -44,8 +44,14 @@ TABLE: Mapping[str, str | None] = {
             "max",
             "adaptive_max_pool",
             "max_pool",
+            "avg_pool",
             "relu",
+            "relu6",
+            "silu",
+            "hard_sigmoid",
+            "hard_swish",
             "concat",
+            "pad",
         )
     ),
 }

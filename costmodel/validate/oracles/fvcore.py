@@ -48,8 +48,14 @@ TABLE: Mapping[str, tuple[str | None, str | None]] = {
     "max": (None, "aten::amax"),
     "adaptive_max_pool": (None, "aten::adaptive_max_pool2d"),
     "max_pool": (None, "aten::max_pool{rank}d"),
+    "avg_pool": (None, "aten::avg_pool{rank}d"),
     "relu": (None, None),
+    "relu6": (None, "aten::hardtanh"),
+    "silu": (None, "aten::silu"),
+    "hard_sigmoid": (None, "aten::hardsigmoid"),
+    "hard_swish": (None, "aten::hardswish"),
     "concat": (None, None),
+    "pad": (None, "aten::pad"),
 }
 
 

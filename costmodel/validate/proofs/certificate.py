@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from costmodel.symbolic import Formula, derive, symbol
-from costmodel.symbolic.domain import Domain
+from costmodel.symbolic import symbol
 from costmodel.validate.cases import Case
 from costmodel.validate.references import REFERENCES
 
 SHAPES = ((13, 96, 23, 29), (5, 96, 3, 7, 13))
 """A map and a video at which modules are built: unequal sizes, and such that no two widths of a layer are equal."""
-
-
-class Unproved(Exception):  # noqa: N818 (nothing went wrong: a sample is no proof)
-    """A module cannot be held against its layer for all sizes at once; the message says why."""
 
 
 class Certificate(NamedTuple):
@@ -61,14 +58,11 @@ def sizes(case: Case) -> list[Any]:
     return [symbol(letter) for letter in ("NCTHW" if len(case.shape) == 5 else "NCHW")]
 
 
-def formula(case: Case, metric: str) -> tuple[Formula, Domain]:
-    """The count of a case with no option open, and the sizes for which it is a polynomial."""
-    options = {name: option.default for name, option in case.layer.options.items()} | case.options
-    found = derive(case.layer, options, video=len(case.shape) == 5).formula(metric)
-    return found, Domain([found.exact], sizes(case), found.conditions)
-
-
 def reference(case: Case, **options: Any) -> nn.Module:
-    """The reference of a case at its shape, in eval mode, on the device that is the default."""
+    """The reference of a case with all its weights, in eval mode, on the device that is the default."""
     video = {"video": True} if len(case.shape) == 5 else {}
-    return REFERENCES[case.layer.name](case.shape[1], **{**case.options, **options}, **video).eval()
+    module = REFERENCES[case.layer.name](case.shape[1], **{**case.options, **options}, **video).eval()
+    if any(map(is_lazy, module.parameters())):
+        with torch.no_grad():
+            module(torch.empty(case.shape))  # the weights of a lazy layer exist from the first run on
+    return module

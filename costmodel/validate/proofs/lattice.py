@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping
 from itertools import product
 
 import torch
-from torch.nn.parameter import is_lazy
 
 from costmodel.catalog import spoken
+from costmodel.symbolic import derive
+from costmodel.symbolic.domain import Domain
 from costmodel.validate.cases import Case
-from costmodel.validate.oracles import ORACLES, Reading
-from costmodel.validate.proofs.certificate import Certificate, formula, reference, sizes
+from costmodel.validate.oracles import ORACLES
+from costmodel.validate.proofs.certificate import Certificate, reference, sizes
 
 ORACLE = ORACLES["fvcore"]
 
@@ -30,7 +31,9 @@ POINTS = 4000
 def certify(case: Case) -> Certificate:
     """What fvcore proves of a layer with these flags and choices, every integer option at its default."""
     blank = Certificate.sampled(case, ORACLE.name)
-    count, domain = formula(case, "fvcore")
+    values = {name: option.default for name, option in case.layer.options.items()} | case.options
+    count = derive(case.layer, values, video=len(case.shape) == 5).formula("fvcore")
+    domain = Domain([count.exact], sizes(case), count.conditions)
     try:
         degrees = {size: domain.degree(count.exact, size) for size in sizes(case)}
     except NotImplementedError as error:
@@ -43,7 +46,9 @@ def certify(case: Case) -> Certificate:
     ignored: set[str] = set()
     reason = ""
     for shape in places:
-        ours, theirs = ORACLE.ours(case.layer.run(shape, case.options)), _theirs(case._replace(shape=shape))
+        ours = ORACLE.ours(case.layer.run(shape, case.options))
+        with torch.no_grad():
+            theirs = ORACLE.theirs(reference(case._replace(shape=shape)), torch.zeros(shape))
         at = "x".join(map(str, shape))
         compared |= dict.fromkeys(theirs.counts, ("fvcore",))
         ignored |= theirs.uncounted or set()
@@ -53,7 +58,6 @@ def certify(case: Case) -> Certificate:
     if not compared:
         return blank._replace(reason="fvcore counts nothing in it, which is no evidence")
     bound = ", ".join(f"{degree} in {size}" for size, degree in degrees.items())
-    values = {name: option.default for name, option in case.layer.options.items()} | case.options
     fixed = [f"{spoken(name)} = {value}" for name, value in values.items() if type(value) is int]
     return blank._replace(
         method="lattice",
@@ -70,12 +74,3 @@ def _words(found: Mapping[str, int] | Collection[str] | None) -> str:
     if isinstance(found, Mapping):
         return ", ".join(f"{operator} {count:,}" for operator, count in sorted(found.items())) or "nothing"
     return f"uncounted {', '.join(sorted(found or ())) or 'nothing'}"
-
-
-def _theirs(case: Case) -> Reading:
-    x = torch.zeros(case.shape)
-    with torch.no_grad():
-        module = reference(case)
-        if any(map(is_lazy, module.parameters())):
-            module(x)
-        return ORACLE.theirs(module, x)

@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import os
+import resource
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -23,6 +26,10 @@ class Proofs(NamedTuple):
     """In UTC."""
     versions: Mapping[str, str]
     certificates: Sequence[Certificate]
+    seconds: float
+    """How long the run took."""
+    peak_mib: int
+    """The most memory that a process of it ever held, with torch's own."""
 
     def to_json(self) -> str:
         """Everything, one certificate a line."""
@@ -32,6 +39,8 @@ class Proofs(NamedTuple):
             "proved": sum(certificate.proved for certificate in self.certificates),
             "refuted": sum(certificate.refuted for certificate in self.certificates),
             "sampled": sum(certificate.method == "sampled" for certificate in self.certificates),
+            "seconds": round(self.seconds, 1),
+            "peak_mib": self.peak_mib,
         }
         rows = ",\n".join(json.dumps(c._asdict(), ensure_ascii=False, separators=(",", ":")) for c in self.certificates)
         return f'{json.dumps(head, indent=2)[:-2]},\n  "certificates": [\n{rows}\n  ]\n}}'
@@ -43,6 +52,7 @@ def prove(layers: Sequence[str] = (), progress: Progress | None = None, *, proce
     Over symbols every combination of their flags and choices, and every change of an integer option; by fvcore, on real
     modules, every change of one flag or choice.
     """
+    start = time.perf_counter()
     chosen = [find(name) for name in dict.fromkeys(layers)] or list(LAYERS.values())
     tasks = [task for layer in chosen if layer.name in REFERENCES for task in _tasks(layer)]
     found: list[Certificate] = []
@@ -50,7 +60,14 @@ def prove(layers: Sequence[str] = (), progress: Progress | None = None, *, proce
         found.append(certificate)
         if progress:
             progress(len(found), len(tasks), certificate.layer)
-    return Proofs(datetime.now(UTC).isoformat(timespec="seconds"), versions(), found)
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return Proofs(date, versions(), found, time.perf_counter() - start, _peak_mib())
+
+
+def _peak_mib() -> int:
+    """Of this process or of one that it has waited for."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere
 
 
 def _tasks(layer: Layer) -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
@@ -73,6 +90,9 @@ def _certified(tasks: Sequence[Any], processes: int) -> Iterator[Certificate]:
     if processes == 1 or len(tasks) < 8:
         yield from map(_certify, tasks)
         return
+    # SymPy keeps a thousand results of each of its functions, and a trace has more: with ten times as many it takes not
+    # much more than half the time, and no more memory. SymPy reads this as it is imported.
+    os.environ.setdefault("SYMPY_CACHE_SIZE", "10000")
     # Spawned, since torch does not outlive a fork; layers that only this process knows need one process.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:

@@ -35,12 +35,12 @@ def test_gates_of_two_papers(totals: Totals) -> None:
 
 
 def test_the_first_block_by_hand() -> None:
-    """32 kernels of 3×3 and 64·32 weights, with two norms, at the 8×6 positions of two pictures of 15×11."""
-    ledger = subjects.read("mobilenet-v1").layer.run((2, 3, 15, 11), {})
+    """32 kernels of 3×3 and 64·32 weights, with two norms, at the 24×22 positions of two pictures of 47×43."""
+    ledger = subjects.read("mobilenet-v1").layer.run((2, 3, 47, 43), {})
     rows = {row.name.removeprefix("res1.1."): row for row in ledger.rows if row.name.startswith("res1.1.")}
     assert [row.params for row in rows.values()] == [288, 64, 0, 2048, 128, 0]
-    assert rows["depthwise"].arithmetic == {"mac": 96 * 288}
-    assert rows["pointwise"].arithmetic == {"mac": 96 * 2048}
+    assert rows["depthwise"].arithmetic == {"mac": 1056 * 288}
+    assert rows["pointwise"].arithmetic == {"mac": 1056 * 2048}
 
 
 @pytest.mark.parametrize("at", ["", "all@depthwise,all@after", "all@between,res4:2-3", "head,res1"])

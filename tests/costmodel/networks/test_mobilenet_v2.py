@@ -54,15 +54,15 @@ def test_no_width_is_lost_to_floats() -> None:
 
 
 def test_a_block_by_hand() -> None:
-    """res3.2 takes 32 channels to 192 and back, and is added: at 5·3 positions of two pictures of 37×19."""
-    ledger = subjects.read("mobilenet-v2").layer.run((2, 3, 37, 19), {})
+    """res3.2 takes 32 channels to 192 and back, and is added: at 5·5 positions of two pictures of 37×35."""
+    ledger = subjects.read("mobilenet-v2").layer.run((2, 3, 37, 35), {})
     rows = {row.name.removeprefix("res3.2."): row for row in ledger.rows if row.name.startswith("res3.2.")}
     assert {name: row.arithmetic["mac"] for name, row in rows.items() if "mac" in row.arithmetic} == {
-        "expand": 30 * 32 * 192,
-        "depthwise": 30 * 9 * 192,
-        "project": 30 * 192 * 32,
+        "expand": 50 * 32 * 192,
+        "depthwise": 50 * 9 * 192,
+        "project": 50 * 192 * 32,
     }
-    assert rows["residual"].arithmetic == {"add": 30 * 32}
+    assert rows["residual"].arithmetic == {"add": 50 * 32}
     assert sum(row.params for row in rows.values()) == 2 * 32 * 192 + 9 * 192 + 2 * (192 + 192 + 32)
 
 

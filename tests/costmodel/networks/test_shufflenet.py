@@ -46,16 +46,16 @@ def test_gates(totals: Totals) -> None:
 
 
 def test_a_unit_by_hand() -> None:
-    """res4.1 takes 240 channels at 5×3 positions to 480 at 3×2, of which a pool makes half."""
-    ledger = subjects.read("shufflenet-v1").layer.run((1, 3, 37, 19), {})
+    """res4.1 takes 240 channels at 5×5 positions to 480 at 3×3, of which a pool makes half."""
+    ledger = subjects.read("shufflenet-v1").layer.run((1, 3, 37, 35), {})
     rows = {row.name.removeprefix("res4.1."): row for row in ledger.rows if row.name.startswith("res4.1.")}
     assert {name: (row.params, row.arithmetic["mac"]) for name, row in rows.items() if "mac" in row.arithmetic} == {
-        "conv1": (80 * 120, 15 * 80 * 120),
-        "depthwise": (9 * 120, 6 * 9 * 120),
-        "conv2": (40 * 240, 6 * 40 * 240),
+        "conv1": (80 * 120, 25 * 80 * 120),
+        "depthwise": (9 * 120, 9 * 9 * 120),
+        "conv2": (40 * 240, 9 * 40 * 240),
     }
-    assert rows["shortcut"].arithmetic == {"add": 8 * 6 * 240, "div": 6 * 240}
-    assert rows["join"].output == (1, 480, 3, 2)
+    assert rows["shortcut"].arithmetic == {"add": 8 * 9 * 240, "div": 9 * 240}
+    assert rows["join"].output == (1, 480, 3, 3)
 
 
 @pytest.mark.parametrize("at", ["", "all", "all@depthwise,all@after", "all@between,head"])

@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-import costmodel.layers  # noqa: F401  (registers the layers of the survey)
+import costmodel.layers
+import costmodel.networks  # noqa: F401  (and the networks)
 from costmodel import LAYERS
+from costmodel.catalog import NETWORKS
 from costmodel.validate import references
 from costmodel.validate.references import REFERENCES, reference
 from costmodel.validate.references.sparse_attention import SparseAttention, attended
 
-SOURCES = sorted(Path(references.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(references.__file__).parent.rglob("*.py"))
 
 
 def foreign_imports(source: str) -> set[str]:
@@ -47,19 +49,24 @@ def test_that_guard_can_fail(line: str) -> None:
     assert foreign_imports(f"import torch\n{line}\n") != set()
 
 
-def test_there_is_one_for_every_layer() -> None:
+def test_there_is_one_for_every_layer_and_network() -> None:
     """The names are the catalog's."""
-    assert set(REFERENCES) == {name for name in LAYERS if LAYERS[name].program.__module__.startswith("costmodel.")}
+    known = LAYERS | NETWORKS
+    assert set(REFERENCES) == {name for name in known if known[name].program.__module__.startswith("costmodel.")}
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_options_are_those_of_the_catalog(name: str) -> None:
-    """The options have the catalog's names and defaults; video is one where the layer takes it."""
-    layer = LAYERS[name]
-    _, channels, *options = inspect.signature(REFERENCES[name].__init__).parameters.values()
+    """The options have the catalog's names and defaults; video is one where a layer takes it, `insert` of networks."""
+    entry = (LAYERS | NETWORKS)[name]
+    channels, *options = inspect.signature(REFERENCES[name]).parameters.values()
     assert channels.default is inspect.Parameter.empty
-    expected = {option.name: option.default for option in layer.options.values()}
-    assert {option.name: option.default for option in options} == expected | ({"video": False} if layer.video else {})
+    expected = {option.name: option.default for option in entry.options.values()}
+    if entry.input:
+        expected["insert"] = None
+    elif entry.video:
+        expected["video"] = False
+    assert {option.name: option.default for option in options} == expected
 
 
 def test_a_name_is_registered_once() -> None:
@@ -114,3 +121,36 @@ def test_non_local_starts_as_the_identity_of_its_residual(video: bool) -> None:
         ).eval()
         nn.init.zeros_(module.out.weight)
         assert torch.equal(module(x), x)
+
+
+@pytest.mark.parametrize("count", ["ideal", "masked"])
+def test_criss_cross_attends_to_its_row_and_column(count: str) -> None:
+    """After one loop an output depends on its cross alone, after two on every position (§3.3)."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 4, 3, 5, dtype=torch.float64, requires_grad=True)
+    for loops in (1, 2):
+        module = REFERENCES["criss-cross"](4, reduction=2, loops=loops, count=count).double()
+        nn.init.ones_(module.gamma)
+        y = module(x)
+        for i, j in product(range(3), range(5)):
+            (gradient,) = torch.autograd.grad(y[0, :, i, j].sum(), x, retain_graph=True)
+            depends = {tuple(place) for place in gradient[0].abs().sum(0).nonzero().tolist()}
+            assert depends == {(a, b) for a, b in product(range(3), range(5)) if loops == 2 or a == i or b == j}
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 3, 5), (2, 8, 1, 5), (2, 8, 5, 1), (1, 8, 1, 1)])
+def test_criss_cross_is_the_same_by_cross_and_by_line(shape: tuple[int, ...]) -> None:
+    """What is masked is not attended to."""
+    torch.manual_seed(0)
+    x = torch.randn(shape, dtype=torch.float64)
+    ideal, masked = (REFERENCES["criss-cross"](8, count=count).double() for count in ("ideal", "masked"))
+    nn.init.ones_(ideal.gamma)
+    masked.load_state_dict(ideal.state_dict())
+    torch.testing.assert_close(ideal(x), masked(x))
+
+
+def test_global_context_is_one_for_all_positions() -> None:
+    """What is added is the same everywhere (Eq. 5)."""
+    x = torch.randn(2, 32, 3, 5)
+    added = REFERENCES["gc"](32).eval()(x) - x
+    torch.testing.assert_close(added, added[:, :, :1, :1].expand_as(added))

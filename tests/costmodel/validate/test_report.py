@@ -1,5 +1,7 @@
 """A report shows itself in a notebook: what was compared, what differs, what nobody compared."""
 
+import json
+from fractions import Fraction
 from xml.etree import ElementTree
 
 from costmodel.validate import Comparison, Report
@@ -40,3 +42,11 @@ def test_nothing_compared_is_shown_as_nothing() -> None:
     rows, lists = shown(report(not_covered=("mine: it has no reference",)))
     assert rows[1:] == [["total", None, "0", "0", "0"]]
     assert lists == [["mine: it has no reference"]]
+
+
+def test_exact_numbers_are_spelled_as_users_type_them() -> None:
+    """In a failure and in JSON, which has no such numbers: decimals if they end."""
+    widened = Comparison("wide", {"widen": Fraction(3, 4)}, (2, 3, 5, 7), "params", "torch", "cpu", 2, 3)
+    assert str(widened) == "wide widen=0.75 at 2x3x5x7: params is 2 by us and 3 by torch"
+    (row,) = json.loads(report(widened).to_json())["comparisons"]
+    assert row["options"] == {"widen": "0.75"}

@@ -3,6 +3,8 @@
 Wide: Zagoruyko and Komodakis 2016 (arXiv:1605.07146), Table 1.
 """
 
+from fractions import Fraction
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -81,13 +83,19 @@ class CIFARWideResNet(nn.Sequential):
     """A 3×3 convolution, 2n layers on each of three sides, a norm and a classifier."""
 
     def __init__(
-        self, channels: int, *, depth: int = 28, widen: int = 10, classes: int = 10, insert: Insert | None = None
+        self,
+        channels: int,
+        *,
+        depth: int = 28,
+        widen: Fraction = Fraction(10),
+        classes: int = 10,
+        insert: Insert | None = None,
     ) -> None:
         insert = insert or nothing
         layers: list[nn.Module] = [nn.Conv2d(channels, 16, 3, 1, 1, bias=False)]
         inputs = 16
         for stage in range(3):
-            outputs = 16 * 2**stage * widen
+            outputs = int(16 * 2**stage * widen)
             for block in range(1, (depth - 4) // 6 + 1):
                 places = [insert(f"res{stage}", block, where, outputs) for where in ("branch", "after")]
                 layers.append(Preactivated(inputs, outputs, 2 if stage and block == 1 else 1, *places))

@@ -1,14 +1,19 @@
 """Certificates of small layers, and what a planted error does to them."""
 
 import json
+from functools import partialmethod
+from operator import attrgetter
 
 import pytest
+import sympy
+import torch
 
 from costmodel.catalog import LAYERS, find
 from costmodel.dimension import elements
 from costmodel.ledger import Ledger
 from costmodel.tensor import Tensor
-from costmodel.validate.cases import Case
+from costmodel.trace import trace
+from costmodel.validate.cases import LISTED, Case
 from costmodel.validate.oracles import ORACLES
 from costmodel.validate.oracles.reading import Reading
 from costmodel.validate.proofs import Certificate, Proofs, lattice, prove, symbolic
@@ -272,7 +277,7 @@ def test_fvcore_that_counts_nothing(monkeypatch) -> None:
 # What is no proof.
 
 
-@pytest.mark.parametrize("count, reason", [("ideal", "nobody counts index_add"), ("masked", "needs H·W = 20")])
+@pytest.mark.parametrize("count, reason", [("ideal", "nobody counts index_add"), ("masked", "lists the pairs")])
 def test_sampled(count, reason) -> None:
     """What needs positions as a number, or runs what nobody counts, is sampled and never proved."""
     certificate = symbolic.certify(case("sparse-attention", (3, 96, 4, 5), count=count, summary=1))
@@ -281,6 +286,82 @@ def test_sampled(count, reason) -> None:
     assert not certificate.proved
     assert not certificate.refuted
     assert certificate.domain == ()
+
+
+@pytest.mark.parametrize("count", find("sparse-attention").options["count"].choices)
+@pytest.mark.parametrize("name", LISTED)
+def test_what_lists_pairs_has_its_positions_as_a_number(name, count) -> None:
+    """A layer of which nothing is tried over symbols has a reference that makes a number of its positions."""
+    given = case(name, (3, 96, 4, 5), count=count, summary=1)
+    with torch.device("meta"):
+        module = REFERENCES[name](96, **given.options).eval()
+    over_symbols = trace(module, given.shape)
+    assert any(sympy.Eq(sympy.Mul(*over_symbols.input[2:]), 20) == guard for guard in over_symbols.guards)
+
+
+def test_error_in_what_lists_pairs(monkeypatch) -> None:
+    """What is not proved is held at the sizes of its trace, and refuted if it differs there."""
+    plant(monkeypatch, "softmax", "exp")
+    certificate = symbolic.certify(case("sparse-attention", (3, 96, 4, 5), count="masked", summary=1))
+    assert certificate.refuted
+    assert certificate.reason.startswith("exp of softmax: ")
+    assert certificate.reason.endswith(", at 3x96x4x5")
+
+
+def reading(monkeypatch, name, weight, make=None):
+    """Let a reference use a width of a weight as a number, and build itself as `make` does."""
+    reference = REFERENCES[name]
+    right = reference.forward
+    monkeypatch.setattr(
+        reference, "forward", lambda self, x: (int(attrgetter(weight)(self).shape[0]), right(self, x))[1]
+    )
+    if make:
+        monkeypatch.setattr(reference, "__init__", partialmethod(make, reference.__init__))
+
+
+def test_width_as_a_number(monkeypatch) -> None:
+    """A reference that needs a width as a number is held at that width only, though it is right at all others."""
+    reading(monkeypatch, "se", "reduce.weight")
+    certificate = symbolic.certify(case("se"))
+    assert (certificate.method, certificate.proved, certificate.refuted) == ("sampled", False, False)
+    assert (
+        certificate.reason == "its reference needs sizes of weights as numbers: 6 in reduce.weight, 6 in expand.weight"
+    )
+
+
+def test_open_width_as_a_number(monkeypatch) -> None:
+    """A reference that needs the width of an option as a number is proved with this option."""
+    reading(monkeypatch, "conv", "conv.weight")
+    certificate = symbolic.certify(case("conv"))
+    assert certificate.proved
+    assert "out = 120" in certificate.domain
+
+
+def test_wrong_width_as_a_number(monkeypatch) -> None:
+    """A width that is a number in the trace, and wrong in a module with other channels, is refuted."""
+
+    def make(self, right, channels, *, bias=False, **_):
+        right(self, channels, reduction=16 if channels == 96 else 1, bias=bias)
+
+    reading(monkeypatch, "se", "reduce.weight", make)
+    certificate = symbolic.certify(case("se"))
+    assert certificate.refuted
+    assert certificate.reason.startswith("params of parameters: ")
+    assert "at C = " in certificate.reason
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_weight_that_only_some_modules_have(monkeypatch, bias) -> None:
+    """A weight that modules with other channels lack, or have beside the traced ones, is a difference."""
+    right = REFERENCES["se"].__init__
+
+    def changing(self, channels, *, reduction=16, **_):
+        right(self, channels, reduction=reduction, bias=bias == (channels == 96))
+
+    monkeypatch.setattr(REFERENCES["se"], "__init__", changing)
+    certificate = symbolic.certify(case("se", **({"bias": True} if bias else {})))
+    assert certificate.refuted
+    assert ("parameters" if bias else "reduce.bias is nothing by the layer") in certificate.reason
 
 
 def test_data_dependent(monkeypatch) -> None:
@@ -312,6 +393,8 @@ def test_prove() -> None:
         *(("fvcore", each) for each in ({}, {"bias": True})),
     ]
     assert all(certificate.proved for certificate in proofs.certificates)
+    assert proofs.seconds > 0
+    assert 100 < proofs.peak_mib < 100_000  # MiB: torch alone is a few hundred
     assert seen == [(done, 8, "se") for done in range(1, 9)]
 
 
@@ -320,8 +403,9 @@ def test_report() -> None:
     blank = Certificate.sampled(case("se"), "fvcore")
     proved = blank._replace(method="lattice", holds=True, domain=("N ≥ 2",))
     refuted = blank._replace(method="symbolic", reason="1 by the layer, 2 by its reference")
-    found = json.loads(Proofs("2024-01-01", {"torch": "2.13.0"}, [blank, proved, refuted]).to_json())
+    found = json.loads(Proofs("2024-01-01", {"torch": "2.13.0"}, [blank, proved, refuted], 71.26, 512).to_json())
     assert (found["proved"], found["refuted"], found["sampled"]) == (1, 1, 1)
+    assert (found["seconds"], found["peak_mib"]) == (71.3, 512)
     assert [certificate["method"] for certificate in found["certificates"]] == ["sampled", "lattice", "symbolic"]
     assert found["certificates"][1]["domain"] == ["N ≥ 2"]
 
@@ -330,7 +414,9 @@ def test_every_layer_with_a_reference_has_tasks() -> None:
     """No layer that has a reference is left out."""
     from costmodel.validate.proofs.run import _tasks
 
-    assert all({"symbolic", "lattice"} == {task[0] for task in _tasks(LAYERS[name])} for name in REFERENCES)
+    assert all(
+        {"symbolic", "lattice"} == {task[0] for task in _tasks(LAYERS[name])} for name in LAYERS.keys() & REFERENCES
+    )
 
 
 def test_shapes_are_unequal() -> None:
