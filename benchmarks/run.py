@@ -7,8 +7,12 @@
 - a sweep of a non-local block over a dense grid of four axes, against `numpy.full` writing an array of its size and
   type, and against SymPy's `lambdify` on the same grid, given as open axes, which broadcast, and as the arrays of all
   its points; and a sweep of scattered points
+- a network with a layer inserted, and all networks with each layer at its paper's places
 - a map of which of eight layers is cheapest at a million points, counted, drawn and saved as PNG by a process of its
   own that has matplotlib imported
+- deriving the formula of the reference that takes longest, and of pytorchcv's ResNet-50 where that is installed, in
+  seconds of the processor, since they take too long to be repeated until a busy machine leaves them alone; and the
+  memory of deriving and of proving a non-local block, each in a process of its own and read from /proc
 
 Everything takes turns, so that a busy machine slows all sides alike; each figure is the least, the median and the most
 of all turns. The limit of a ratio holds its median; that of a time holds its least, since a time has no other side
@@ -18,6 +22,7 @@ that a busy machine would slow too. Needs the `validate` extra.
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import math
@@ -29,6 +34,7 @@ import tempfile
 import timeit
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -38,7 +44,10 @@ import sympy
 import torch
 from fvcore.nn import FlopCountAnalysis
 
-from costmodel import LAYERS, METRICS, Layer, find, totals
+import costmodel.networks  # noqa: F401 (puts them into the catalog)
+from costmodel import LAYERS, METRICS, CostModelError, Layer, find, subjects, totals
+from costmodel.catalog import NETWORKS
+from costmodel.insertion import Insert, by_stage, compose
 from costmodel.sweep import compile_formula
 from costmodel.symbolic import derive, symbol
 from costmodel.validate.references import REFERENCES
@@ -53,7 +62,13 @@ FVCORE_LIMIT = 1000.0
 FULL_LIMIT = 0.5
 GRID_LIMIT = 5.0
 SCATTERED_LIMIT = 2.0
+INSERTED_LIMIT = 5.0
+TABLE_LIMIT = 3.0
 MAP_LIMIT = 2.0
+DERIVE_LIMIT = 3.0
+NETWORK_LIMIT = 10.0
+DERIVE_MEMORY_LIMIT = 1024.0
+GROWTH_LIMIT = 1.05
 
 AXES = (np.arange(1, 33), np.arange(16, 513, 16), np.arange(1, 113), np.arange(1, 113))
 """N, C, H and W of a grid of 12.8 million points."""
@@ -69,6 +84,45 @@ save(Cheapest.of(layers, {"side": range(8, 1008), "c": range(32, 32032, 32)}).fi
 print(time.perf_counter() - start)
 """
 """A program that prints how long it takes to count and draw a map, three of whose layers are cheapest somewhere."""
+
+
+PEAK = """
+import re, sys, time
+import torch
+
+def peak():
+    # Not that of `resource`, which begins with what the process that starts this one holds.
+    return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
+"""
+"""The most MiB that a process has held so far."""
+
+DERIVE = f"""{PEAK}
+own = peak()
+from costmodel.trace import derive_module, load
+target, shape = sys.argv[1], [int(size) for size in sys.argv[2].split("x")]
+start = time.process_time()
+derive_module(lambda given: load(target, given), dict(channels=shape[1]) if len(sys.argv) > 3 else dict(), shape)
+print(time.process_time() - start, peak() - own)
+"""
+"""A program that prints how long deriving takes, and the MiB by which it exceeds torch alone."""
+
+PROVE = f"""{PEAK}
+from costmodel import find
+from costmodel.validate.cases import Case
+from costmodel.validate.proofs import symbolic
+shape, layer = [int(size) for size in sys.argv[1].split("x")], find("non-local")
+assert symbolic.certify(Case(layer, {{}}, shape, False, layer.run(shape, {{}}))).proved
+print(peak())
+"""
+"""A program that prints the MiB of a process that proves a non-local block for all sizes, traced at one shape."""
+
+DEAREST = "sparse-attention"
+"""The layer whose reference takes longest to derive."""
+NETWORK = "pytorchcv.models.resnet:resnet50"
+LARGE = "1x512x512x512"
+"""A map whose P² is far beyond the memory of any machine, in floats 256 GiB."""
+PROVED = ("13x96x23x29", "13x96x92x116")
+"""A map, and one of 16 times its positions: an array of P² of them would grow by a factor of 256, to gigabytes."""
 
 
 class Figure(NamedTuple):
@@ -184,6 +238,31 @@ def costs(turns: int) -> list[Figure]:
     ]
 
 
+def networks(turns: int) -> list[Figure]:
+    """A network with a layer inserted, as `costmodel network` counts it, and every network with every layer."""
+
+    def by_stages() -> None:
+        asked = subjects.read("resnet50 with cbam")
+        ledger = asked.layer.run(asked.layer.input or (), asked.options)
+        for stage in by_stage(ledger):
+            totals(stage.backbone)
+            totals(stage.inserted)
+        totals(ledger)
+
+    def table() -> None:
+        for network in NETWORKS.values():
+            for layer in LAYERS.values():
+                with contextlib.suppress(CostModelError):  # where the network has not its places, or it does not fit
+                    totals(compose(network, [Insert(layer, {}, ())], "").run(network.input or (), {}))
+
+    one = [1000 * seconds(by_stages, 5) for _ in range(turns + 1)][1:]
+    whole = [seconds(table, 1) for _ in range(min(turns, 3))]
+    return [
+        figure("resnet50 with cbam, by stage", "ms", one, at_most=INSERTED_LIMIT),
+        figure(f"{len(NETWORKS)} networks, each with {len(LAYERS)} layers", "s", whole, at_most=TABLE_LIMIT),
+    ]
+
+
 def sweeps(turns: int) -> list[Figure]:
     """Compiled formulas over arrays, against what else fills such an array."""
     grid = dict(zip("NCHW", np.ix_(*AXES), strict=True))
@@ -229,6 +308,33 @@ def maps(turns: int) -> list[Figure]:
     return [figure("map of eight layers, 1000 × 1000 points", "s", times, at_most=MAP_LIMIT)]
 
 
+def derivations(turns: int) -> list[Figure]:
+    """Formulas of modules that are traced, and the memory that takes."""
+    dearest, non_local = (
+        f"{REFERENCES[name].__module__}:{REFERENCES[name].__qualname__}" for name in (DEAREST, "non-local")
+    )
+    few = range(min(turns, 2))
+    shape = "x".join(map(str, SHAPE))
+    own = [printed(DERIVE, dearest, shape, "channels")[0] for _ in few]
+    memory = printed(DERIVE, non_local, LARGE, "channels")[1]
+    small, large = (printed(PROVE, size)[0] for size in PROVED)
+    found = [figure(f"derive the reference of {DEAREST}", "s", own, at_most=DERIVE_LIMIT)]
+    if find_spec("pytorchcv"):
+        network = [printed(DERIVE, NETWORK, "1x3x224x224")[0] for _ in few]
+        found.append(figure("derive ResNet-50 of pytorchcv", "s", network, at_most=NETWORK_LIMIT))
+    return [
+        *found,
+        figure(f"derive non-local at {LARGE}, beside torch", "MiB", [memory], at_most=DERIVE_MEMORY_LIMIT),
+        figure("prove non-local, memory of 16 P / of P", "×", [large / small], at_most=GROWTH_LIMIT),
+    ]
+
+
+def printed(program: str, *arguments: str) -> list[float]:
+    """The numbers that a program prints, in a process of its own."""
+    command = [sys.executable, "-c", program, *arguments]
+    return [float(number) for number in subprocess.run(command, check=True, capture_output=True).stdout.split()]
+
+
 def seconds(run: Callable[[], object], times: int) -> float:
     """How long one run takes, of so many in a row."""
     return timeit.timeit(run, number=times) / times
@@ -240,7 +346,8 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=7, help="how often each thing is measured")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    figures = processes(options.turns) + costs(options.turns) + sweeps(options.turns) + maps(options.turns)
+    groups = (processes, costs, networks, sweeps, maps, derivations)
+    figures = [measured for group in groups for measured in group(options.turns)]
     if options.json:
         print(json.dumps([{**measured._asdict(), "holds": measured.holds} for measured in figures], indent=2))
     else:

@@ -62,18 +62,21 @@ class Convention(NamedTuple):
         return sum(map(self.weigh, ledger.rows))
 
 
+_FUNCTIONS = ("exp", "erf", "log", "sin", "cos", "sqrt")
+"""Kinds of arithmetic that are functions, one a value."""
+
 MACS = Convention(
     "macs",
     counts="multiply-accumulates of convolutions, linear layers and matrix products",
     equals='the "FLOPs" of most vision papers',
-    arithmetic={"mac": 1, "add": 0, "mul": 0, "div": 0, "cmp": 0, "exp": 0, "sqrt": 0},
+    arithmetic={"mac": 1, "add": 0, "mul": 0, "div": 0, "cmp": 0, **dict.fromkeys(_FUNCTIONS, 0)},
 )
 
 FLOPS = Convention(
     "flops",
     counts="2 × macs: a multiplication and an addition each",
     equals="torch's FlopCounterMode",
-    arithmetic={"mac": 2, "add": 0, "mul": 0, "div": 0, "cmp": 0, "exp": 0, "sqrt": 0},
+    arithmetic={"mac": 2, "add": 0, "mul": 0, "div": 0, "cmp": 0, **dict.fromkeys(_FUNCTIONS, 0)},
 )
 
 FVCORE = Convention(
@@ -123,7 +126,7 @@ ARITHMETIC_OPERATIONS = Convention(
     "arithmetic",
     counts="every arithmetic operation as 1, a multiply-accumulate as 2",
     equals="an honest count of the work, comparisons and exponentials included",
-    arithmetic={"mac": 2, "add": 1, "mul": 1, "div": 1, "cmp": 1, "exp": 1, "sqrt": 1},
+    arithmetic={"mac": 2, "add": 1, "mul": 1, "div": 1, "cmp": 1, **dict.fromkeys(_FUNCTIONS, 1)},
 )
 
 CONVENTIONS: dict[str, Convention] = {

@@ -13,9 +13,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from costmodel.catalog import Layer, Subject, spoken, subject_of
+from costmodel.catalog import Layer, Subject, spoken
 from costmodel.conventions import total
 from costmodel.dimension import CostModelError, Dim, abbreviate
+from costmodel.subjects import subject_of
 from costmodel.symbolic import LETTERS, derive, expression_text, symbol
 from costmodel.symbolic.roots import on_class, positive_roots, signs
 
@@ -78,6 +79,7 @@ def crossover(
     apart where p is asked for, or one without closed form.
     """
     a, b = subject_of(a), subject_of(b)
+    _check_channels((over, *(at or {})), a.layer, b.layer)
     variable = _variable(over, a.layer, b.layer)
     curves = [Curve(each, over, variable, at or {}, metric) for each in (a, b)]
     difference = curves[0].form - curves[1].form
@@ -106,6 +108,7 @@ def largest(
     Raises `CostModelError` as `crossover` does, if another size is left open, and if every value from some on fits.
     """
     asked = subject_of(layer)
+    _check_channels((over, *(at or {})), asked.layer)
     curve = Curve(asked, over, _variable(over, asked.layer), at or {}, metric)
     if curve.open_symbols():
         missing = ", ".join(sorted(name for name, letter in LETTERS.items() if symbol(letter) in curve.open_symbols()))
@@ -210,9 +213,11 @@ class Curve:
         """The cost at an integer, by the shape program; None where the layer is not defined."""
         places = {str(place): int(size) if size != self.variable else value for place, size in self._places.items()}
         places.setdefault(str(self.variable), value)
-        letters = [letter for letter in "NCTHW" if letter != "T" or "t" in (self._over, *self._at)]
+        network = self._subject.layer.input
+        video = len(network) == 5 if network else "t" in (self._over, *self._at)
+        letters = [letter for letter in "NCTHW" if letter != "T" or video]
         # A size that the cost does not depend on was left open; any will do.
-        shape = [places.get(letter, 1) for letter in letters]
+        shape = [network[1] if network and letter == "C" else places.get(letter, 1) for letter in letters]
         options = self._options | ({self._over: value} if self._over in self._subject.layer.options else {})
         try:
             cost: int = total(self._subject.layer.run(shape, options), self._metric)
@@ -231,6 +236,11 @@ def _variable(over: str, *layers: Layer) -> Any:
         varying = ", ".join([*AXES, *(spoken(name) for name, letter in sorted(options.items()) if letter)])
         raise CostModelError(f"what varies is one of {varying}, not {abbreviate(spoken(over))}")
     return symbol(letter)
+
+
+def _check_channels(names: Sequence[str], *layers: Layer) -> None:
+    if "c" in names and all(layer.input for layer in layers):
+        raise CostModelError("c is the channels of layers, and a network has its own")
 
 
 def _check(over: str, at: Mapping[str, Dim]) -> None:

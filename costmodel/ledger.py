@@ -20,7 +20,7 @@ class Row(NamedTuple):
     """Parameters that it uses, its own or another row's."""
     arithmetic: Mapping[str, Dim]
     """By kind: ``mac`` (a multiplication and an addition), ``add`` (or a subtraction), ``mul``, ``div``, ``cmp``,
-    ``exp``, ``sqrt``."""
+    ``exp``, ``erf``, ``log``, ``sin``, ``cos``, ``sqrt``."""
 
     @property
     def read(self) -> Dim:

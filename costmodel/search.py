@@ -8,24 +8,28 @@ sums of integers. Places of a stage whose maps are alike are interchangeable: a 
 import bisect
 import itertools
 import math
+import operator
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from costmodel.catalog import Layer, Subject, nearest
-from costmodel.conventions import METRICS, total
+from costmodel.catalog import Layer, Subject, nearest, spoken
+from costmodel.conventions import METRICS, total, totals
 from costmodel.dimension import CostModelError, abbreviate, elements
-from costmodel.insertion import Insert, Place, Site
+from costmodel.insertion import Insert, Place, inside, maps_of, spelled
 from costmodel.tensor import Tensor
 
 USUAL: Mapping[str, tuple[int, ...]] = {"reduction": (2, 4, 8, 16, 32), "kernel": (3, 7)}
-"""What is tried of an option that is not given."""
+"""What is tried of an option that is not given, besides its default."""
 
 MOST = 2 * 10**6
 """Candidates that are counted at all."""
 
 AGAINST = ("blocks", "positions")
+
+Cost: TypeAlias = tuple[int, ...]
+"""In each of some metrics."""
 
 
 class Limit(NamedTuple):
@@ -62,9 +66,11 @@ class Candidate(NamedTuple):
 
     layer: str
     options: Mapping[str, Any]
+    """Those that were given or tried."""
     counts: tuple[int, ...]
-    """How many of each of `Search.groups`."""
+    """How many places of each of `Found.groups`."""
     attended: int
+    """Blocks, or positions of one sample."""
     params: int
     macs: int
 
@@ -77,17 +83,6 @@ class Group(NamedTuple):
     """Empty where it is the usual one."""
     shape: tuple[int, ...]
     blocks: tuple[int, ...]
-
-    def taken(self, count: int) -> str:
-        """The last `count` of them, as ``--at`` takes it."""
-        runs: list[list[int]] = []
-        for block in filter(None, self.blocks[len(self.blocks) - count :]):
-            if runs and runs[-1][-1] == block - 1:
-                runs[-1].append(block)
-            else:
-                runs.append([block])
-        blocks = "+".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-        return f"{self.stage}{':' * bool(blocks)}{blocks}{'@' * bool(self.where)}{self.where}"
 
 
 class Found(NamedTuple):
@@ -103,12 +98,15 @@ class Found(NamedTuple):
     front: Sequence[Sequence[Candidate]]
     """Those that no other one beats, the most attended first; those that cost and attend the same together."""
     least: Candidate | None
-    """Where nothing fits, what comes nearest: of the least MACs."""
+    """Where nothing fits, the one that adds least of what the first limit is on, then the second."""
 
     def places(self, candidate: Candidate) -> str:
-        """Where it stands, as ``--at`` takes it."""
-        groups = self.groups[candidate.layer]
-        return ",".join(group.taken(count) for group, count in zip(groups, candidate.counts, strict=True) if count)
+        """Where it stands, as ``--at`` takes it: the last ones of each group."""
+        taken: dict[tuple[str, str], list[int]] = {}
+        for group, count in zip(self.groups[candidate.layer], candidate.counts, strict=True):
+            if count:
+                taken.setdefault((group.stage, group.where), []).extend(group.blocks[-count:])
+        return ",".join(spelled(stage, sorted(blocks), where) for (stage, where), blocks in taken.items())
 
 
 def search(
@@ -123,47 +121,63 @@ def search(
 ) -> Found:
     """The insertions of one of `layers` into `network` within `limits`, and the Pareto front among them.
 
-    A candidate is on the front if none that attends as many `against` (blocks, or positions of one sample) costs no
-    more parameters and MACs and less of one of them. `places` says where a layer may stand at most, everywhere that it
-    usually does in a block unless given; `tried` what values of integer options are tried, `USUAL` unless given.
+    A candidate is on the front unless another one attends at least as many `against` (blocks, or positions of one
+    sample) for no more parameters and no more MACs, and is better in one of the three. `places` says where a layer may
+    stand at most, everywhere that it usually does in a block unless given; `tried` what values of integer options are
+    tried, `USUAL` and the default unless given. A layer stands where it is defined: not where a reduction is larger
+    than the channels.
 
-    Raises `CostModelError` if a layer cannot stand there, or for more than `MOST` candidates.
+    Raises `CostModelError` for a layer that is defined nowhere there, and for more than `MOST` candidates.
     """
-    known = {name for subject in layers for name in subject.layer.options}
-    for name in tried or {}:
-        if name not in known:
-            raise CostModelError(f"no layer here has an option {abbreviate(name)}{nearest(name, known)}")
+    if against not in AGAINST:
+        raise CostModelError(f"what is wanted much of is {' or '.join(AGAINST)}, not {abbreviate(against)}")
+    _check_tried(layers, tried or {})
     input_ = tuple(shape or network.layer.input or ())
-    base = {metric: total(network.layer.run(input_, network.options), metric) for metric in METRICS}
+    base = totals(network.layer.run(input_, network.options))
     bounds = [(limit.metric, limit.bound(base)) for limit in limits]
     metrics = list(dict.fromkeys(["params", "macs", *(metric for metric, _ in bounds)]))
+    within = [(metrics.index(metric), bound) for metric, bound in bounds]
     groups: dict[str, Sequence[Group]] = {}
     fitting: list[Candidate] = []
     count = 0
-    least: Candidate | None = None
+    counted: list[tuple[str, Mapping[str, Any]]] = []
+    least: tuple[Cost, Candidate] | None = None
     for subject in layers:
-        groups[subject.name] = found = _groups(subject.layer, network, input_, places)
-        ways = math.prod(len(group.blocks) + 1 for group in found) - 1
-        for options in _choices(subject, tried or {}):
-            try:
-                costs = [_cost(subject.layer, options, group.shape, metrics) for group in found]
-            except CostModelError:  # a reduction larger than a stage's width, an even kernel
+        name = subject.layer.name
+        groups[name] = found = _groups(subject.layer, network, input_, places)
+        weights = [1 if against == "blocks" else elements(group.shape[2:]) for group in found]
+        for options, costs in _costs(subject, tried or {}, found, metrics):
+            if (name, options) in counted:
                 continue
-            count += ways
+            counted.append((name, options))
+            most = [0 if cost is None else len(group.blocks) for group, cost in zip(found, costs, strict=True)]
+            count += math.prod(each + 1 for each in most) - 1
             if count > MOST:
                 raise CostModelError(f"there are more than {MOST:,} candidates: fewer places (--at) or options (--try)")
-            weights = [1 if against == "blocks" else elements(group.shape[2:]) for group in found]
-            for counts, attended, sums in _sums(found, weights, costs, len(metrics)):
-                candidate = Candidate(subject.name, options, counts, attended, sums[0], sums[1])
-                if all(sums[metrics.index(metric)] <= bound for metric, bound in bounds):
+            for counts, attended, sums in _sums(most, weights, costs, len(metrics)):
+                candidate = Candidate(name, options, counts, attended, sums[0], sums[1])
+                if all(sums[index] <= bound for index, bound in within):
                     fitting.append(candidate)
-                elif least is None or (candidate.macs, candidate.params) < (least.macs, least.params):
-                    least = candidate
-    if not count:
-        names = " or ".join(subject.name for subject in layers)
-        raise CostModelError(f"{names} is not defined there with any option that is tried")
+                elif least is None or tuple(sums[index] for index, _ in within) < least[0]:
+                    least = tuple(sums[index] for index, _ in within), candidate
     fitting.sort(key=lambda candidate: (-candidate.attended, candidate.params, candidate.macs))
-    return Found(base, groups, count, fitting, _front(fitting), None if fitting else least)
+    return Found(base, groups, count, fitting, _front(fitting), None if fitting or not least else least[1])
+
+
+def _check_tried(layers: Sequence[Subject], tried: Mapping[str, Sequence[int]]) -> None:
+    """Raise unless every option that is tried is an integer option of a layer that it is not given for."""
+    open_ = {
+        spoken(name)
+        for subject in layers
+        for name, option in subject.layer.options.items()
+        if option.is_integer and name not in subject.options
+    }
+    for name in map(spoken, tried):
+        if name not in open_:
+            raise CostModelError(
+                f"no layer here has an integer option {abbreviate(name)} that is not given{nearest(name, open_)}; "
+                f"what can be tried is {', '.join(sorted(open_)) or 'none'}"
+            )
 
 
 def _groups(layer: Layer, network: Subject, shape: tuple[int, ...], places: Sequence[Place]) -> list[Group]:
@@ -173,54 +187,65 @@ def _groups(layer: Layer, network: Subject, shape: tuple[int, ...], places: Sequ
         usual = Place.read(layer.places.split(",")[0])
         places = (usual if usual.stage == "head" else Place("all", "all", "", usual.where),)
     said = any(place.where for place in places)
-    shapes = _maps(network, shape, options)
+    shapes = maps_of(network.layer.program, shape, options)
     found: dict[tuple[str, str, tuple[int, ...]], list[int]] = {}
     for site in Insert(layer, {}, tuple(places)).sites(network.layer, options):
         found.setdefault((site.stage, site.where if said else "", shapes[site]), []).append(site.block)
     return [Group(stage, where, map_, tuple(blocks)) for (stage, where, map_), blocks in found.items()]
 
 
-def _maps(network: Subject, shape: tuple[int, ...], options: Mapping[str, Any]) -> dict[Site, tuple[int, ...]]:
-    """The map at every place."""
-    x = Tensor(shape)
-    found: dict[Site, tuple[int, ...]] = {}
+def _costs(
+    subject: Subject, tried: Mapping[str, Sequence[int]], groups: Sequence[Group], metrics: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], list[Cost | None]]]:
+    """Every choice of options that is defined somewhere, and what the layer costs with it on the maps of each group.
 
-    def visit(y: Tensor, where: str) -> Tensor:
-        found[Site.at(y.ledger.prefix, where)] = y.shape
-        return y
-
-    x.ledger.visit = visit
-    network.layer.program(x, **options)
-    return found
+    Raises `CostModelError` if there is none.
+    """
+    why: CostModelError | None = None
+    defined = False
+    for options in _choices(subject, tried):
+        costs: list[Cost | None] = []
+        for group in groups:
+            try:
+                x = Tensor(group.shape)
+                inside(Insert(subject.layer, subject.layer.resolve(options), ()), x)
+                costs.append(tuple(total(x.ledger, metric) for metric in metrics))
+            except CostModelError as error:  # a reduction larger than the channels, an even kernel
+                why = error
+                costs.append(None)
+        if any(costs):
+            defined = True
+            yield options, costs
+    if not defined:
+        raise CostModelError(f"{subject.name} fits nowhere there with any option that is tried: {why}")
 
 
 def _choices(subject: Subject, tried: Mapping[str, Sequence[int]]) -> Iterator[dict[str, Any]]:
     """The options given, and every combination of the values tried of the others."""
-    varied = {
-        name: values
-        for name, values in {**USUAL, **tried}.items()
-        if name in subject.layer.options and name not in subject.options
-    }
+    varied: dict[str, Sequence[Any]] = {}
+    for name, option in subject.layer.options.items():
+        if name in subject.options:
+            continue
+        if name in tried:
+            varied[name] = tuple(tried[name])
+        # What a layer takes from its input unless it is given is not for trying.
+        elif name in USUAL and option.default is not None:
+            varied[name] = tuple(sorted({*USUAL[name], option.default}))
     for values in itertools.product(*varied.values()):
         yield dict(subject.options) | dict(zip(varied, values, strict=True))
 
 
-def _cost(layer: Layer, options: Mapping[str, Any], shape: tuple[int, ...], metrics: Iterable[str]) -> tuple[int, ...]:
-    """What a layer costs on a map, in each of `metrics`."""
-    ledger = layer.run(shape, options)
-    return tuple(total(ledger, metric) for metric in metrics)
-
-
 def _sums(
-    groups: Sequence[Group], weights: Sequence[int], costs: Sequence[tuple[int, ...]], width: int
-) -> Iterator[tuple[tuple[int, ...], int, tuple[int, ...]]]:
-    """For every choice of how many of each group, at least one: how much is attended, and its costs."""
-    partial: list[tuple[tuple[int, ...], int, tuple[int, ...]]] = [((), 0, (0,) * width)]
-    for group, weight, cost in zip(groups, weights, costs, strict=True):
+    most: Sequence[int], weights: Sequence[int], costs: Sequence[Cost | None], width: int
+) -> Iterator[tuple[tuple[int, ...], int, Cost]]:
+    """For every choice of how many of each group, at least one: how much is attended, and its `width` costs."""
+    partial: list[tuple[tuple[int, ...], int, Cost]] = [((), 0, (0,) * width)]
+    for up_to, weight, cost in zip(most, weights, costs, strict=True):
+        steps = [(k, k * weight, tuple(k * each for each in cost or (0,) * width)) for k in range(up_to + 1)]
         partial = [
-            ((*counts, k), attended + k * weight, tuple(a + k * b for a, b in zip(sums, cost, strict=True)))
+            ((*counts, k), attended + more, tuple(map(operator.add, sums, added)))
             for counts, attended, sums in partial
-            for k in range(len(group.blocks) + 1)
+            for k, more, added in steps
         ]
     return (each for each in partial if each[1])
 

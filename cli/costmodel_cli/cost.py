@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.catalog import read, spoken
+from costmodel.catalog import spoken
 from costmodel.conventions import CONVENTIONS, METRICS, of_row, totals
 from costmodel.ledger import Ledger, Row
+from costmodel.subjects import read
 from costmodel_cli import reading, render
 
 

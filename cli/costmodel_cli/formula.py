@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.catalog import read, spoken
+from costmodel.catalog import spoken
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
+from costmodel.subjects import read
 from costmodel_cli import reading, render
 
 if TYPE_CHECKING:

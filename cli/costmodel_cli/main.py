@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from costmodel.catalog import LAYERS, spoken
+from costmodel.catalog import LAYERS, NETWORKS, spoken
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
 from costmodel_cli.exit_codes import Exit, Unchecked
@@ -61,10 +61,19 @@ def _complete(words: Iterable[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
+def _complete_network(incomplete: str) -> list[str]:
+    import costmodel.networks  # noqa: F401  (puts them into the catalog; nothing else here needs them)
+
+    return _complete(sorted(NETWORKS))(incomplete)
+
+
 def _complete_option(context: typer.Context, incomplete: str) -> list[str]:
     """``reduction=`` of the layer that stands before, and every value of an option that has a few."""
     # While a value is missing after -p, the layer is still among the arguments that no parameter has.
-    layer = next((LAYERS[word] for word in [context.params.get("layer"), *context.args] if word in LAYERS), None)
+    given = [context.params.get("layer"), context.params.get("name"), *context.args]
+    if not any(word in LAYERS for word in given):
+        _complete_network("")
+    layer = next((known[word] for known in (LAYERS, NETWORKS) for word in given if word in known), None)
     words: list[str] = []
     for option in layer.options.values() if layer else ():
         values = option.choices or (("true", "false") if isinstance(option.default, bool) else ("",))
@@ -85,7 +94,14 @@ def _example(command: str) -> str:
 
 _layers = _complete(sorted(LAYERS))
 
-Layer = Annotated[str, typer.Argument(metavar="LAYER", autocompletion=_layers, help="A layer, as 'list' names it.")]
+
+def _complete_subject(incomplete: str) -> list[str]:
+    return _layers(incomplete) or _complete_network(incomplete)
+
+
+Layer = Annotated[
+    str, typer.Argument(metavar="LAYER", autocompletion=_complete_subject, help="A layer, as 'list' names it.")
+]
 Shape = Annotated[
     str, typer.Option("--shape", "-s", metavar="S", help="1x512x28x28 (NxCxHxW), or five numbers for video.")
 ]
@@ -124,7 +140,7 @@ def root(
 
 @app.command("list", cls=_Command, epilog=_example("costmodel list"))
 def list_layers(as_json: Json = False) -> None:
-    """List the layers with their options, defaults and sources."""
+    """List the layers and networks, their options and sources."""
     from costmodel_cli import list_layers as command
 
     command.run(as_json=as_json)
@@ -147,13 +163,18 @@ def compare(
     layers: Annotated[
         list[str],
         typer.Argument(
-            metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4,bias=true sets options."
+            metavar="LAYER...", autocompletion=_complete_subject, help="Layers; se:reduction=4,bias=true sets options."
         ),
     ],
     shape: Shape,
     baseline: Annotated[
-        str, typer.Option(metavar="LAYER", autocompletion=_layers, help="What the others are multiples of.")
-    ] = "conv",
+        str | None,
+        typer.Option(
+            metavar="LAYER",
+            autocompletion=_complete_subject,
+            help="What the others are multiples of: conv, or the first where a network is among them, unless given.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Count layers side by side, each as a multiple of the 3x3 convolution there."""
@@ -197,7 +218,9 @@ def formula(
     short_help="Count a network by stage, with layers inserted.",
 )
 def network(
-    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network, as 'list' names it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NETWORK", autocompletion=_complete_network, help="A network, as 'list' names it.")
+    ],
     with_: Annotated[
         list[str] | None,
         typer.Option(
@@ -244,7 +267,9 @@ def place(
             metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4 fixes what would be tried."
         ),
     ],
-    network: Annotated[str, typer.Option(metavar="NETWORK", help="resnet50, or resnet50:variant=v1.")],
+    network: Annotated[
+        str, typer.Option(metavar="NETWORK", autocompletion=_complete_network, help="resnet50, or resnet50:variant=v1.")
+    ],
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -269,6 +294,10 @@ def place(
     shape: Annotated[
         str | None, typer.Option("--input", "-i", metavar="S", help="1x3x224x224, or what the network was made for.")
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Also draw them: a file ending in .png, .svg or .pdf."),
+    ] = None,
     whole: Annotated[bool, typer.Option("--all", help="All that fit, not only those that nothing beats.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -280,7 +309,7 @@ def place(
     from costmodel_cli import place as command
 
     raise typer.Exit(
-        command.run(layers, network, limit or [], at, try_ or [], against, shape, whole=whole, as_json=as_json)
+        command.run(layers, network, limit or [], at, try_ or [], against, shape, output, whole=whole, as_json=as_json)
     )
 
 
@@ -357,9 +386,9 @@ At = Annotated[
 @app.command(cls=_Command, epilog=_example("costmodel crossover danet-pam danet-cam --over p --at c=512"))
 def crossover(
     a: Annotated[
-        str, typer.Argument(metavar="A", autocompletion=_layers, help="A layer; se:reduction=4 sets options.")
+        str, typer.Argument(metavar="A", autocompletion=_complete_subject, help="A layer; se:reduction=4 sets options.")
     ],
-    b: Annotated[str, typer.Argument(metavar="B", autocompletion=_layers, help="Another.")],
+    b: Annotated[str, typer.Argument(metavar="B", autocompletion=_complete_subject, help="Another.")],
     over: Over,
     at: At = None,
     metric: Metric = "macs",
@@ -404,7 +433,9 @@ def plot(
     ],
     layers: Annotated[
         list[str],
-        typer.Argument(metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4 sets options."),
+        typer.Argument(
+            metavar="LAYER...", autocompletion=_complete_subject, help="Layers; se:reduction=4 sets options."
+        ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Ending in .png, .svg or .pdf.")],
     over: Annotated[
@@ -430,18 +461,26 @@ def plot(
     command.run(kind, layers, over or [], at or [], metric, output)
 
 
-@app.command(cls=_Command, epilog=_example("costmodel claims danet"))
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel claims danet"),
+    short_help="Check sentences and figures of papers.",
+)
 def claims(
     names: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all unless given.")] = None,
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Check the claims of this TOML file instead.")
     ] = None,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Count figures of papers again instead; CLAIM is then a source or a model."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check sentences of papers, as propositions about costs."""
+    """Check sentences of papers, as propositions about costs, or the figures that they print."""
     from costmodel_cli import claims as command
 
-    raise typer.Exit(command.run(names or [], file, as_json=as_json))
+    raise typer.Exit(command.run(names or [], file, published=published, as_json=as_json))
 
 
 @app.command(
@@ -512,7 +551,7 @@ def sweep(
     layers: Annotated[
         list[str],
         typer.Argument(
-            metavar="LAYER...", autocompletion=_layers, help="Layers; se:reduction=4,bias=true sets options."
+            metavar="LAYER...", autocompletion=_complete_subject, help="Layers; se:reduction=4,bias=true sets options."
         ),
     ],
     grid: Annotated[

@@ -1,12 +1,14 @@
 """``costmodel network``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+from costmodel import subjects
 from costmodel.catalog import Subject, spoken
-from costmodel.conventions import METRICS, total, totals
+from costmodel.conventions import METRICS, countable
 from costmodel.dimension import CostModelError
-from costmodel.insertion import Insert, Stage, by_stage
+from costmodel.insertion import Insert, Site, Stage, by_stage, spelled
 from costmodel.ledger import Ledger
 from costmodel_cli import reading, render
 
@@ -22,144 +24,142 @@ def run(
     as_json: bool,
 ) -> None:
     """Print what a network costs by stage, with layers inserted."""
-    from costmodel import subjects
-
-    base = subjects.read(name, given)
-    if base.layer.input is None:
-        raise CostModelError(f"{base.layer.name} is a layer, not a network: see 'costmodel cost {base.layer.name}'")
-    sizes = reading.shape(shape) if shape else base.layer.input
-    inserts = _inserts(layers, at)
-    layer = subjects.composed(base, inserts, name) if inserts else base.layer
-    asked = Subject(layer, base.options, name)
-    ledger = layer.run(sizes, base.options)
+    bare, inserts, alone = subjects.parts(name, reading.guest)
+    if alone:
+        raise CostModelError(f"what layers cost alone is no network: see 'costmodel cost \"{name}\"'")
+    base = subjects.read_network(bare, given)
+    inserts += _inserts(layers, at)
+    said = " with ".join([base.name.strip(), *(insert.layer.name for insert in inserts)])
+    layer = subjects.composed(base, inserts, said) if inserts else base.layer
     if formula:
-        _show_formulas(asked, inserts, as_json=as_json)
-    elif as_json:
-        render.show_json(_document(base, inserts, sizes, ledger))
+        if shape:
+            raise CostModelError("a formula is for all sizes: give --formula or --input")
+        _show_formulas(Subject(layer, base.options, said), as_json=as_json)
+        return
+    sizes = reading.shape(shape) if shape else base.layer.input or ()
+    ledger = layer.run(sizes, base.options)
+    options = base.layer.resolve(base.options)
+    placed = [(insert, insert.sites(base.layer, options)) for insert in inserts]
+    options |= ledger.chosen
+    if as_json:
+        render.show_json(_document(base.layer.name, options, placed, sizes, ledger))
     else:
-        _show(base, inserts, sizes, ledger)
+        _show(f"{said} at {render.shape(sizes)} · {render.options(options)}", placed, ledger)
 
 
 def _inserts(layers: Sequence[str], at: Sequence[str]) -> list[Insert]:
     """Every layer with its places: one ``--at`` for all, or one for each."""
-    from costmodel import subjects
-
-    if len(at) not in (0, 1, len(layers)):
-        raise CostModelError(f"--at is given once for all layers or once for each: {len(at)} for {len(layers)}")
     if at and not layers:
         raise CostModelError("--at says where a layer goes, and --with names none")
-    found = []
-    for index, text in enumerate(layers):
-        subject = reading.subject(text, {})
-        where = subjects.places(at[index if len(at) > 1 else 0]) if at else ()
-        found.append(Insert(subject.layer, subject.options, where))
-    return found
+    if len(at) not in (0, 1, len(layers)):
+        raise CostModelError(f"--at is given once for all layers or once for each: {len(at)} for {len(layers)}")
+    where = [subjects.places(text) for text in at]
+    guests = map(reading.guest, layers)
+    return [
+        Insert(guest.layer, guest.options, where[index % len(where)] if where else ())
+        for index, guest in enumerate(guests)
+    ]
 
 
-def _title(base: Subject, inserts: Sequence[Insert], sizes: tuple[int, ...]) -> str:
-    said = f"{base.name}{' with ' if inserts else ''}{' and '.join(insert.layer.name for insert in inserts)}"
-    return f"{said} at {render.shape(sizes)} · {render.options(base.layer.resolve(base.options))}"
+Placed = Sequence[tuple[Insert, Sequence[Site]]]
+"""What is inserted, and its sites."""
 
 
-def _show(base: Subject, inserts: Sequence[Insert], sizes: tuple[int, ...], ledger: Ledger) -> None:
+def _show(title: str, placed: Placed, ledger: Ledger) -> None:
     stages = by_stage(ledger)
-    headers = ["params", "MACs"] + (["+ params", "+ MACs", "share"] if inserts else [])
-    table = render.table(["stage", "output"], headers)
+    table = render.table(["stage", "output"], ["params", "MACs", *(["+ params", "+ MACs", "share"] if placed else [])])
     for stage in stages:
-        table.add_row(stage.name, render.shape(stage.output), *_cells(stage, inserted=bool(inserts)))
+        table.add_row(stage.name, render.shape(stage.output), *_cells(stage, inserted=bool(placed)))
     table.add_section()
     whole = Stage("total", (), _joined(stage.backbone for stage in stages), _joined(s.inserted for s in stages))
-    table.add_row("total", "", *_cells(whole, inserted=bool(inserts)))
-    lines: list[Any] = [_title(base, inserts, sizes), "", table, ""]
-    if inserts:
+    table.add_row("total", "", *_cells(whole, inserted=bool(placed)))
+    lines: list[Any] = [title, "", table, ""]
+    if placed:
         lines += ["+: what the inserted layers add; share: their part of a stage's MACs.", ""]
-        network_options = base.layer.resolve(base.options)
-        for insert in inserts:
-            sites = insert.sites(base.layer, network_options)
-            lines.append(f"{insert.layer.name}: {_counted(sites)}")
+        lines += [f"{_described(insert)}: {_counted(sites)}" for insert, sites in placed]
         lines.append("")
-    summary = render.table([""], ["backbone", "added", "together"] if inserts else [""], header=bool(inserts))
-    own, added, all_ = totals(whole.backbone), totals(whole.inserted), totals(ledger)
+    summary = render.table([""], ["backbone", "added", "together"] if placed else [""], header=bool(placed))
+    ledgers = [whole.backbone, whole.inserted, ledger] if placed else [ledger]
+    columns = [countable(each) for each in ledgers]
     for metric in METRICS:
-        counts = [own[metric], added[metric], all_[metric]] if inserts else [all_[metric]]
-        summary.add_row(metric, *map(render.number, counts))
+        summary.add_row(metric, *(render.number(found[metric]) if metric in found else "—" for found in columns))
     render.show(*lines, summary)
 
 
-def _counted(sites: Sequence[Any]) -> str:
-    """``res4: 6 places after``, by stage and place."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for site in sites:
-        found.setdefault((site.stage, site.where), []).append(site.block)
-    return ", ".join(
-        f"{where} {stage}" + (f".{'+'.join(map(str, blocks))}" if any(blocks) else "")
-        for (stage, where), blocks in found.items()
-    )
+def _described(insert: Insert) -> str:
+    options = render.options(insert.layer.resolve(insert.options))
+    return f"{insert.layer.name}{' · ' if options else ''}{options}"
+
+
+def _counted(sites: Sequence[Site]) -> str:
+    """``16 places, res4:6@branch, res5:1-3@branch``: as --at takes them."""
+    by_place = groupby(sorted(sites, key=_stage_and_where), _stage_and_where)
+    listed = ", ".join(spelled(stage, [site.block for site in found], where) for (stage, where), found in by_place)
+    return f"{len(sites)} place{'s' * (len(sites) != 1)}, {listed}"
+
+
+def _stage_and_where(site: Site) -> tuple[str, str]:
+    return site.stage, site.where
 
 
 def _cells(stage: Stage, *, inserted: bool) -> list[str]:
-    own, added = ({m: total(ledger, m) for m in ("params", "macs")} for ledger in (stage.backbone, stage.inserted))
+    own, added = countable(stage.backbone), countable(stage.inserted)
     cells = [render.si(own["params"]), render.si(own["macs"])]
     if inserted:
-        share = render.percent(added["macs"], own["macs"] + added["macs"]) if own["macs"] + added["macs"] else "—"
+        whole = own["macs"] + added["macs"]
+        share = render.percent(added["macs"], whole) if whole else "—"
         cells += [render.si(added["params"]), render.si(added["macs"]), share]
     return cells
 
 
-def _joined(ledgers: Any) -> Ledger:
+def _joined(ledgers: Iterable[Ledger]) -> Ledger:
     joined = Ledger()
     joined.rows = [row for ledger in ledgers for row in ledger.rows]
     return joined
 
 
-def _document(base: Subject, inserts: Sequence[Insert], sizes: tuple[int, ...], ledger: Ledger) -> dict[str, Any]:
-    options = base.layer.resolve(base.options)
+def _document(
+    network: str, options: Mapping[str, Any], placed: Placed, sizes: tuple[int, ...], ledger: Ledger
+) -> dict[str, Any]:
     return {
-        "network": base.layer.name,
+        "network": network,
         "input": list(sizes),
-        "options": {spoken(name): _plain(value) for name, value in options.items()},
+        "options": {spoken(name): value for name, value in options.items()},
         "with": [
             {
                 "layer": insert.layer.name,
-                "options": {spoken(n): _plain(v) for n, v in insert.layer.resolve(insert.options).items()},
-                "places": [list(site) for site in insert.sites(base.layer, options)],
+                "options": {spoken(n): value for n, value in insert.layer.resolve(insert.options).items()},
+                "places": [site._asdict() for site in sites],
             }
-            for insert in inserts
+            for insert, sites in placed
         ],
-        **totals(ledger),
+        **countable(ledger),
         "stages": [
             {
                 "stage": stage.name,
                 "output": list(stage.output),
-                "backbone": totals(stage.backbone),
-                "inserted": totals(stage.inserted),
+                "backbone": countable(stage.backbone),
+                "inserted": countable(stage.inserted),
             }
             for stage in by_stage(ledger)
         ],
     }
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | str | None) else str(value)
-
-
-def _show_formulas(asked: Subject, inserts: Sequence[Insert], *, as_json: bool) -> None:
+def _show_formulas(asked: Subject, *, as_json: bool) -> None:
     from costmodel.symbolic import Formula, derive
 
     derivation = derive(asked.layer, asked.options)
     stages = by_stage(derivation.ledger)
     parts = {"backbone": _joined(s.backbone for s in stages), "inserted": _joined(s.inserted for s in stages)}
-    if not inserts:
-        del parts["inserted"]
-    found = {
-        metric: {
-            "total": derivation.formula(metric),
-            **{part: Formula.of(metric, total(rows, metric), derivation.ledger) for part, rows in parts.items()},
-        }
-        for metric in METRICS
+    counted = {
+        part: countable(ledger)
+        for part, ledger in {"total": derivation.ledger, **(parts if parts["inserted"].rows else {})}.items()
     }
-    if not inserts:
-        found = {metric: {"total": formulas["total"]} for metric, formulas in found.items()}
+    found = {
+        metric: {part: Formula.of(metric, of[metric], derivation.ledger) for part, of in counted.items()}
+        for metric in counted["total"]
+    }
     conditions = dict.fromkeys(text for of in found.values() for text in of["total"].conditions_text())
     if as_json:
         render.show_json(
@@ -174,7 +174,7 @@ def _show_formulas(asked: Subject, inserts: Sequence[Insert], *, as_json: bool) 
     table = render.table(["", "", ""], [], header=False)
     for metric, of in found.items():
         for part, formula in of.items():
-            table.add_row(metric, part if inserts else "", formula.text())
+            table.add_row(metric, part if len(of) > 1 else "", formula.text())
     legend = ", ".join(f"{letter} {spoken(meaning)}" for letter, meaning in derivation.symbols.items())
     lines: list[Any] = [f"{asked.name}: {legend}", "", table]
     if conditions:

@@ -5,10 +5,10 @@ from typing import Any
 
 from costmodel import subjects
 from costmodel.catalog import Subject, spoken
-from costmodel.dimension import CostModelError
 from costmodel.search import AGAINST, Candidate, Found, Limit, search
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Exit
+from costmodel_cli.plot import figures
 
 SHOWN = 40
 """Rows of the table: the rest is in JSON."""
@@ -22,25 +22,31 @@ def run(
     tried: Sequence[str],
     against: str,
     shape: str | None,
+    output: str | None,
     *,
     whole: bool,
     as_json: bool,
 ) -> Exit:
     """Print the insertions within a budget that no other beats."""
-    base = subjects.read(network)
-    if base.layer.input is None:
-        raise CostModelError(f"layers are placed in a network, and {base.layer.name} is a layer")
+    base = subjects.read_network(network)
     reading.one_of(against, "--against", AGAINST)
     read = [Limit.read(limit) for limit in limits]
-    known = [reading.subject(text, {}) for text in dict.fromkeys(layers)]
-    sizes = reading.shape(shape) if shape else base.layer.input
+    known = [*map(reading.guest, layers)]
+    sizes = reading.shape(shape) if shape else base.layer.input or ()
     values = {name.replace("-", "_"): list(v) for name, v in reading.axes(tried, "--try", {}).items()}
-    places = subjects.places(at) if at else ()
+    places = subjects.places(at) if at is not None else ()
+    if output is not None:
+        figures().writable(output)
     found = search(known, base, read, shape=sizes, places=places, tried=values, against=against)
+    if output is not None and found.fitting:
+        plots = figures()
+        plots.save(plots.Placement.of(found, base, read, against).figure(), output)
     if as_json:
         render.show_json(_document(base, sizes, read, against, found, whole=whole))
     else:
         _show(base, sizes, read, against, found, whole=whole)
+        if output is not None:
+            render.show("", f"written: {output}" if found.fitting else "Nothing is drawn.")
     return Exit.HOLDS if found.fitting else Exit.FAILS
 
 
@@ -56,14 +62,15 @@ def _show(
         return
     if found.least:
         least = found.least
-        nearest = f"{_layer(least)} at {found.places(least)}, adds {least.params:,} params and {least.macs:,} MACs"
-        render.show(title, "", f"None of {found.tried:,} candidates fits {said}. The one of the least MACs, {nearest}.")
+        nearest = f"{_layer(least)} at {found.places(least)}: {least.params:,} params and {least.macs:,} MACs"
+        none = f"None of {found.tried:,} candidates fits {said}. The one that adds the least {limits[0].metric} is"
+        render.show(title, "", f"{none} {nearest}.")
         return
     rows = found.fitting if whole else [candidate for equal in found.front for candidate in equal]
     table = render.table(["layer", "at"], [against, "+ params", "+ MACs"])
     for candidate in rows[:SHOWN]:
         numbers = (candidate.attended, candidate.params, candidate.macs)
-        table.add_row(_layer(candidate), found.places(candidate), *map(render.number, numbers))
+        table.add_row(_layer(candidate), found.places(candidate).replace(",", ", "), *map(render.number, numbers))
     lines: list[Any] = [title, ""]
     lines += [f"{len(found.fitting):,} of {found.tried:,} candidates fit{f' {said}' if said else ''}."]
     lines += [
@@ -80,9 +87,7 @@ def _show(
 
 
 def _layer(candidate: Candidate) -> str:
-    given = dict(candidate.options)
-    name = candidate.layer.partition(":")[0]
-    return f"{name}{': ' if given else ''}{render.options(given)}"
+    return f"{candidate.layer}{': ' if candidate.options else ''}{render.options(candidate.options)}"
 
 
 def _document(
@@ -90,7 +95,7 @@ def _document(
 ) -> dict[str, Any]:
     def described(candidate: Candidate) -> dict[str, Any]:
         return {
-            "layer": candidate.layer.partition(":")[0],
+            "layer": candidate.layer,
             "options": {spoken(name): value for name, value in candidate.options.items()},
             "at": found.places(candidate),
             against: candidate.attended,

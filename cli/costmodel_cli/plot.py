@@ -1,8 +1,9 @@
 """``costmodel plot``."""
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
-from costmodel.catalog import read
+from costmodel.subjects import read
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Unchecked
 
@@ -22,14 +23,20 @@ def run(kind: str, layers: Sequence[str], over: Sequence[str], at: Sequence[str]
     reading.metric(metric)
     fixed = reading.sizes(at)
     axes = reading.axes(over or (("side", "c") if kind in ("map", "ratio") else ("side",)), "--over", USUAL)
+    plots = figures()
+    plots.writable(output)
+    shown = plots.KINDS[kind].of(subjects, axes, fixed, metric)
+    plots.save(shown.figure(), output)
+    said = shown.said
+    render.show(*said, *([""] if said else []), f"written: {output}")
+
+
+def figures() -> ModuleType:
+    """The figures of the library, or `Unchecked` where matplotlib is absent."""
     try:
         from costmodel import plots
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise Unchecked("figures need matplotlib, which is not installed: pip install matplotlib") from None
-    plots.writable(output)
-    shown = plots.KINDS[kind].of(subjects, axes, fixed, metric)
-    plots.save(shown.figure(), output)
-    said = shown.said
-    render.show(*said, *([""] if said else []), f"written: {output}")
+    return plots

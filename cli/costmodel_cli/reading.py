@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from costmodel.catalog import LONGEST, Subject, is_number, nearest, read
+from costmodel import catalog
+from costmodel.catalog import LONGEST, Subject, is_number, nearest
 from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel.subjects import read
 from costmodel_cli.exit_codes import Unchecked
 
 FORMS = ("text", "latex", "python", "json")
@@ -58,10 +60,13 @@ def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:
     return text
 
 
-def subject(text: str, known: Mapping[str, int]) -> Subject:
-    """A layer of the catalog, or a torch module as ``package.module:Name`` or ``path/file.py:Name``."""
-    if "." not in text.partition(":")[0]:
-        return read(text)
+def subject(text: str, known: Mapping[str, int], *, inside: bool = False) -> Subject:
+    """What `subjects` reads, or a torch module as ``package.module:Name`` or ``path/file.py:Name``, there too.
+
+    What is to stand `inside` a network is no network.
+    """
+    if " " in text or "." not in text.partition(":")[0]:
+        return catalog.read(text) if inside else read(text, inserted=guest)
     from costmodel.validate import Unavailable, require
 
     try:
@@ -70,7 +75,12 @@ def subject(text: str, known: Mapping[str, int]) -> Subject:
         raise Unchecked(str(error)) from None
     from costmodel.trace import as_subject
 
-    return as_subject(text, known)
+    return as_subject(text, known, inside=inside)
+
+
+def guest(text: str) -> Subject:
+    """A layer or a torch module that is inserted into a network."""
+    return subject(text, {}, inside=True)
 
 
 def sizes(pairs: Iterable[str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from costmodel.catalog import read
+from costmodel.subjects import read
 from costmodel_cli import reading, render
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.progress import progress

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from costmodel.plots.cheapest import Cheapest
 from costmodel.plots.curves import Curves
 from costmodel.plots.figure import save, writable
+from costmodel.plots.placement import Placement
 from costmodel.plots.ratio import Ratio
 from costmodel.plots.terms import Terms
 
@@ -19,4 +20,4 @@ KINDS: Mapping[str, type[Curves | Cheapest | Ratio | Terms]] = {
 }
 """The kinds of figure, as the command line names them."""
 
-__all__ = ["KINDS", "Cheapest", "Curves", "Ratio", "Terms", "save", "writable"]
+__all__ = ["KINDS", "Cheapest", "Curves", "Placement", "Ratio", "Terms", "save", "writable"]

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from costmodel.catalog import Subject, read, spoken
+from costmodel.catalog import Subject, spoken
 from costmodel.dimension import CostModelError
+from costmodel.subjects import subject_of
 from costmodel.sweep import Grid, grid
 from costmodel.sweep.compiled import LARGEST
 from costmodel.symbolic import LETTERS
@@ -55,7 +56,7 @@ def placed(layers: Sequence[str | Subject], at: Mapping[str, int]) -> tuple[list
     sizes = {name: size for name, size in at.items() if name in (*LETTERS, "side")}
     found = []
     for layer in layers:
-        subject = read(layer) if isinstance(layer, str) else layer
+        subject = subject_of(layer)
         names = {spoken(option): option for option in subject.layer.options}
         fixed = {names[name]: value for name, value in at.items() if name in names}
         found.append(subject._replace(options={**subject.options, **fixed}))

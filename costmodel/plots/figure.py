@@ -113,6 +113,14 @@ def drawing(height: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.add_subplot()
 
 
+@contextlib.contextmanager
+def stacked(height: float, count: int) -> Iterator[tuple[Figure, list[Axes]]]:
+    """The same with `count` axes, one above the other and over the same variable."""
+    with _styled():
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        yield figure, list(figure.subplots(count, sharex=True))
+
+
 def _styled() -> Any:
     """The style of all figures, whatever the user's own is."""
     return mpl.style.context(STYLE, after_reset=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from costmodel import __version__
-from costmodel.catalog import Layer, Subject, nearest, spoken, subject_of
+from costmodel.catalog import Layer, Subject, nearest, spoken
 from costmodel.dimension import CostModelError, abbreviate
 from costmodel.html import table
+from costmodel.subjects import subject_of
 from costmodel.sweep.blocks import Array, Index
 from costmodel.sweep.compiled import Compiled, compile_formula, integers
 from costmodel.symbolic import LETTERS, derive
@@ -63,7 +64,8 @@ def grid(
     A layer is named as on the command line, ``se`` or ``se:reduction=4``, or is a `Subject` with a name of its own.
     An axis is a size, n, c, t (of video), h or w, or ``side`` for h and w at once, or an integer option that has a
     letter in formulas; it is constant for layers that have no such option. `at` fixes sizes and options that are no
-    axis: n is 1 unless given, the other sizes must be, and an option has its default.
+    axis: n is 1 unless given, the other sizes must be, and an option has its default. A network has channels of its
+    own: c is that of the layers beside it.
 
     >>> from costmodel.sweep import grid
     >>> grid(["se"], {"c": [64, 512], "reduction": [8, 16]}, {"side": 28}).values["se"].tolist()
@@ -120,6 +122,8 @@ class Sweep:
         sources: dict[str, str | int] = {"n": 1, **at, **{name: name for name in self.axes}}
         if "side" in sources:
             sources |= dict.fromkeys("hw", sources.pop("side"))
+        if layer.input:
+            sources.pop("c", None)
         video = "t" in sources
         sizes = [name for name in LETTERS if name in sources]
         letters = {name: o.symbol for name, o in layer.options.items() if o.symbol and spoken(name) in self.axes}
@@ -134,9 +138,10 @@ class Sweep:
                 at_place = {
                     name: place[source] if isinstance(source, str) else source for name, source in sources.items()
                 }
-                layer.run(
-                    [at_place[name] for name in sizes], given | {name: at_place[spoken(name)] for name in letters}
-                )
+                shape = [at_place[name] for name in sizes]
+                if layer.input:
+                    shape.insert(1, layer.input[1])
+                layer.run(shape, given | {name: at_place[spoken(name)] for name in letters})
 
             _check_axis(run, values)
         derivation = derive(layer, {**given, **letters}, video=video)
@@ -180,7 +185,7 @@ def _check_names(subjects: Sequence[Subject], axes: Mapping[str, Sequence[int]],
         raise CostModelError(f"{abbreviate(twice[0])} is given twice")
     if not axes:
         raise CostModelError("a grid needs at least one axis, such as c=64:2048:64")
-    integer = {spoken(name): o for layer, _, _ in subjects for name, o in layer.options.items() if _is_integer(o)}
+    integer = {spoken(name): o for layer, _, _ in subjects for name, o in layer.options.items() if o.is_integer}
     open_ = {name for name, option in integer.items() if option.symbol}
     for name, known in [*((name, open_) for name in axes), *((name, set(integer)) for name in at)]:
         accepted = [*LETTERS, "side", *sorted(known)]
@@ -197,10 +202,13 @@ def _check_names(subjects: Sequence[Subject], axes: Mapping[str, Sequence[int]],
     named = {*axes, *at}
     if "side" in named and named & {"h", "w"}:
         raise CostModelError("side is h and w at once: give either it or them")
-    missing = {"c"} - named | (set() if "side" in named else {"h", "w"} - named)
+    if "c" in named and all(subject.layer.input for subject in subjects):
+        raise CostModelError("c is the channels of layers, and a network has its own")
+    missing = set() if "side" in named else {"h", "w"} - named
+    for layer, _, _ in subjects:
+        if layer.input is None:
+            missing |= {"c"} - named
+        elif layer.video:
+            missing |= {"t"} - named
     if missing:
         raise CostModelError(f"a value or an axis is missing for {', '.join(sorted(missing))}")
-
-
-def _is_integer(option: Any) -> bool:
-    return not option.choices and not isinstance(option.default, bool)

@@ -1,8 +1,9 @@
 """A torch module as a layer, which is compared and crossed like those of the catalog."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import sympy
 import torch
 from torch import nn
 
@@ -11,7 +12,9 @@ from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Row
 from costmodel.symbolic import expression, expression_text, symbol
 from costmodel.tensor import Tensor
-from costmodel.trace.formula import Derived, derive_module
+from costmodel.trace.costs import Costs
+from costmodel.trace.formula import Derived, derive_module, letters_of
+from costmodel.trace.guards import Condition
 from costmodel.trace.run import Expression
 from costmodel.trace.running import running, without_data
 from costmodel.trace.target import arguments, first_integer, load
@@ -39,38 +42,71 @@ def as_subject(text: str, sizes: Mapping[str, int], *, inside: bool = False) -> 
     init = arguments(given.split(",") if given else [])
     if "c" not in sizes and _channels(init) is None:
         init = {**init, **first_integer(target)}
-    shape = _shape(target, init, sizes)
+    shape = _shape(target, init, sizes, f"{target}:channels=64")
     layer = _layer(text, derived(target, init, shape))
     return Subject(_kept(layer, target, init, shape) if inside else layer, {}, text)
 
 
-def derive(target: str | nn.Module, init: Mapping[str, Any], input: Sequence[int] | None = None) -> dict[str, Dim]:  # noqa: A002 (as users say it)
-    """Every metric of a module, or of what `target` makes of `init`, where every division is exact.
+class Formula(NamedTuple):
+    """One cost of a module in the sizes of its input, with the sizes for which it is known to be that."""
 
-    In the sizes of the input; widths that do not follow from C are the numbers that they are. Raises as `derived` does.
-    """
-    shape = input or _shape(target if isinstance(target, str) else type(target).__name__, init, {})
-    found = derived(target, init, shape)
-    costs = found.costs.placed(_widths(found))
-    return {metric: costs.metric(metric) for metric in ("params", "macs", "flops", "arithmetic")}
+    expression: Expression
+    conditions: Sequence[Expression]
 
 
-def derived(target: str | nn.Module, init: Mapping[str, Any], shape: Sequence[int]) -> Derived:
-    """The cost of a module of which every operator is counted.
+class Formulas(NamedTuple):
+    """The costs of a module; widths that do not follow from C are the numbers that they are."""
+
+    input: Mapping[str, int]
+    """The sizes at which all of them were checked, by their letters."""
+    closed: Mapping[str, Formula]
+    """Each metric, where every division is exact, or has the remainder that it has at the input."""
+    exact: Mapping[str, Formula]
+    """With divisions that round; none where nobody says for which sizes that is so."""
+
+
+def derive(target: str | nn.Module, init: Mapping[str, Any], input: Sequence[int] | None = None) -> Formulas:  # noqa: A002 (as users say it)
+    """Every metric of a module, or of what `target` makes of `init`. Raises as `derived` does."""
+    shape = input
+    if shape is None and isinstance(target, str):
+        init = init if _channels(init) else {**first_integer(target), **init}
+        shape = _shape(target, init, {}, f"derive({target}, channels=64), or input={(1, 64, SIDE, SIDE)}")
+    elif shape is None:
+        shape = _shape(type(target).__name__, init, {}, f"input={(1, 64, SIDE, SIDE)}")
+    found = derived(target, init, shape, most_widths=0, exactly=True)
+    letters = letters_of(shape, init)
+    metrics = ("params", "macs", "flops", "arithmetic")
+
+    def formulas(costs: Costs, conditions: Sequence[Condition]) -> dict[str, Formula]:
+        asked = [condition.relation for condition in conditions]
+        # How many parameters there are depends on no size of the input but its channels.
+        of_channels = [each for each in asked if each.free_symbols <= {symbol("C")}]
+        return {each: Formula(costs.metric(each), of_channels if each == "params" else asked) for each in metrics}
+
+    exact = found.exact_conditions
+    return Formulas(
+        dict(zip(letters, shape, strict=True)),
+        formulas(found.costs, found.conditions),
+        {} if exact is None else formulas(found.exact, exact),
+    )
+
+
+def derived(target: str | nn.Module, init: Mapping[str, Any], shape: Sequence[int], **how: Any) -> Derived:
+    """The cost of a module of which every operator is counted; `how` as `derive_module` has it.
 
     Raises `CostModelError` as `load` and `derive_module` do, and `Uncounted`.
     """
-    found = derive_module(lambda given: load(target, given) if isinstance(target, str) else target, init, shape)
+    found = derive_module(lambda given: load(target, given) if isinstance(target, str) else target, init, shape, **how)
     if found.uncounted:
         raise Uncounted(f"nobody counts {', '.join(found.uncounted)}, which run in {target}")
     return found
 
 
-def _shape(target: str, init: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """A map that the module takes, as far as its arguments and the sizes that are known say."""
+def _shape(target: str, init: Mapping[str, Any], sizes: Mapping[str, int], example: str) -> tuple[int, ...]:
+    """A map that the module takes, as far as its arguments and the sizes that are known say; or how to say it."""
     channels = sizes.get("c") or _channels(init)
     if channels is None:
-        raise CostModelError(f"nobody says how many channels {target} takes: give an argument, such as channels=64")
+        raise CostModelError(f"nobody says how many channels {target} takes: say it, as in {example}")
     side = sizes.get("side", SIDE)
     return (sizes.get("n", 1), channels, sizes.get("h", side), sizes.get("w", side))
 
@@ -117,11 +153,19 @@ def _check_shape(module: nn.Module, shape: Sequence[int]) -> None:
 def _layer(name: str, derived: Derived) -> Layer:
     costs = derived.exact.placed(_widths(derived))
 
+    asked = [condition.relation for condition in derived.conditions if isinstance(condition.relation, sympy.Eq)]
+    pinned = {str(equation.lhs): int(equation.rhs) for equation in asked if equation.lhs.is_Symbol}
+
     def program(x: Tensor) -> None:
+        for letter, size in zip("NCHW", x.shape, strict=True):
+            if size != pinned.get(letter, size):
+                raise CostModelError(f"it takes {letter} = {pinned[letter]} only, as it was traced, not {size}")
         places = {symbol(letter): expression(size) for letter, size in zip("NCHW", x.shape, strict=True)}
         arithmetic: dict[str, Dim] = {kind: _at(count, places) for kind, count in costs.arithmetic.items()}
         weights = x.ledger.own("module", _at(costs.params, places), reuse=False)
-        x.ledger.rows.append(Row("module", "traced", (x.shape,), x.shape, weights, weights, arithmetic))
+        x.ledger.rows.append(
+            Row(f"{x.ledger.prefix}module", "traced", (x.shape,), x.shape, weights, weights, arithmetic)
+        )
 
     def _at(count: Expression, places: Mapping[Any, Expression]) -> Dim:
         found = count.xreplace(places)

@@ -3,8 +3,8 @@
 - a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
   repository, put into ``notebooks/``
 - ``{run}``: a command and what it prints, or draws
-- ``{conventions}``, ``{tools}``, ``{published}``, ``{evidence}``, ``{certificates}``, ``{commands}``, ``{docstring}``:
-  what the code, the tables and the reports say
+- ``{conventions}``, ``{tools}``, ``{networks}``, ``{published}``, ``{evidence}``, ``{certificates}``, ``{commands}``,
+  ``{docstring}``: what the code, the tables and the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
 
@@ -31,11 +31,13 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 from typer.main import get_command
 
-import costmodel.layers  # noqa: F401 (registers the layers of the survey)
+import costmodel.layers
+import costmodel.networks  # noqa: F401 (both register what they have)
 from costmodel import CONVENTIONS, LAYERS, METRICS, Layer
-from costmodel.catalog import spoken
+from costmodel.catalog import NETWORKS, said, spoken
 from costmodel.claims.published import READINGS, VERDICTS, Found, check, figures
 from costmodel.conventions import of_row, total, totals
+from costmodel.insertion import Site, sites_of
 from costmodel.ledger import Ledger
 from costmodel.symbolic import Formula, derive
 from costmodel.tools import SPELLINGS, TOOLS
@@ -282,6 +284,35 @@ class Tools(Markdown):
 READ = {"read": "Read at the source.", "quoted": "Quoted as commonly cited, which is a claim to test."}
 
 
+class Networks(Markdown):
+    """The networks of the catalog."""
+
+    def markdown(self) -> str:
+        """What each was made for, its options, and where a layer can stand in it."""
+        rows = (
+            (
+                f"`{network.name}`",
+                network.source,
+                by(network.input or ()),
+                ", ".join(f"`{spoken(o.name)}={said(o.default)}`" for o in network.options.values()),
+                _places(sites_of(network, network.resolve({}))),
+            )
+            for network in sorted(NETWORKS.values(), key=lambda network: network.name)
+        )
+        return table(("network", "source", "made for", "options and defaults", "places"), rows)
+
+
+def _places(sites: Iterable[Site]) -> str:
+    """``res4`` 1 to 6: branch, after, between; head: after."""
+    found = []
+    for stage, group in groupby(sites, key=lambda site: site.stage):
+        here = list(group)
+        last = max(site.block for site in here)
+        where = ", ".join(dict.fromkeys(site.where for site in here))
+        found.append(f"`{stage}`{f' 1 to {last}' if last else ''}: {where}")
+    return "; ".join(found)
+
+
 class Published(Markdown):
     """The figures that papers and model zoos print, counted again."""
 
@@ -471,6 +502,6 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.connect("builder-inited", write_layer_pages)
     sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
-    for directive in (Run, Commands, Conventions, Tools, Published, Docstring, Evidence, Certificates):
+    for directive in (Run, Commands, Conventions, Tools, Networks, Published, Docstring, Evidence, Certificates):
         sphinx.add_directive(directive.__name__.lower(), directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

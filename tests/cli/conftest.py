@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import costmodel.layers  # noqa: F401  (registers the layers of the survey)
-from costmodel.catalog import LAYERS, Layer, spoken
+from costmodel.catalog import LAYERS, Layer, Option, spoken
 from costmodel_cli.main import main
 
 PROGRAM = "import sys; from costmodel_cli.main import main; sys.argv[0] = 'costmodel'; sys.exit(main())"
@@ -50,6 +50,12 @@ class Result(NamedTuple):
         return json.loads(self.out)
 
 
+def number_for(option: Option) -> int:
+    """An integer that an option takes at the shapes used here."""
+    # 1 is legal wherever there is a default; without one a width or stride of 32 is, and an odd kernel.
+    return 1 if option.default is not None else 7 if option.name == "kernel" else 32
+
+
 def variants(layer: Layer) -> list[Variant]:
     """The defaults, and every option of `layer` by itself with every other kind of value that it takes."""
     found = [Variant(layer, {})]
@@ -58,8 +64,7 @@ def variants(layer: Layer) -> list[Variant]:
         if isinstance(option.default, bool):
             others = [not option.default]
         elif not option.choices:
-            # 1 is legal wherever there is a default; without one a width or stride of 32 is, at the shapes used here.
-            others = [32 if option.default is None else 1]
+            others = [number_for(option)]
         found += [Variant(layer, {name: other}) for other in others]
     return found
 
@@ -79,6 +84,12 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "argv", ["costmodel"])
+
+
+@pytest.fixture
+def number() -> Callable[[Option], int]:
+    """An integer that an option takes at the shapes used here."""
+    return number_for
 
 
 @pytest.fixture

@@ -147,3 +147,17 @@ def test_a_torch_module_beside_layers(costmodel_) -> None:
     result = costmodel_("compare", "se", module, "--shape", "1x64x5x7")
     assert result.status == 0
     assert "A torch module's arithmetic is known by kind" in result.out
+
+
+def test_the_base_of_networks_is_the_first(costmodel_) -> None:
+    """A 3×3 convolution of a picture is no measure of them; any subject is a base if it is asked for."""
+    shape = ("--shape", "1x3x65x97", "--json")
+    names = ("resnet18", "resnet18 with se at res5")
+    document = costmodel_("compare", *names, *shape).document
+    assert document["baseline"]["layer"] == "resnet18"
+    costs = [costmodel_("cost", name, *shape).document["macs"] for name in names]
+    assert [entry["of_baseline"]["macs"] for entry in document["layers"]] == [[cost, costs[0]] for cost in costs]
+    other = costmodel_("compare", "resnet18", "--baseline", names[1], *shape).document
+    assert other["layers"][0]["of_baseline"]["macs"] == costs
+    conv = costmodel_("compare", "resnet18", "--baseline", "conv", *shape).document
+    assert conv["baseline"]["macs"] == 9 * 3 * 3 * 65 * 97

@@ -3,6 +3,7 @@
 import pytest
 
 from costmodel import find, totals
+from costmodel.subjects import find as find_network
 
 
 def test_an_exact_crossing(costmodel_) -> None:
@@ -105,3 +106,66 @@ def test_a_torch_module_fits_like_a_layer(costmodel_) -> None:
     rest = ("--over", "side", "--limit", "5e9", "--at", "c=512", "--json")
     ours, theirs = (costmodel_("fit", name, *rest).document for name in ("non-local", module))
     assert (theirs["largest"], theirs["cost"]) == (ours["largest"], ours["cost"])
+
+
+def test_a_network_and_what_is_inserted(costmodel_) -> None:
+    """The side at which five non-local blocks cost more than the backbone, and both counted on either side of it."""
+    alone = "non-local at res3:even,res4:even in resnet50"
+    document = costmodel_("crossover", "resnet50", alone, "--over", "side", "--json").document
+    (crossing,) = document["crossings"]
+    assert (crossing["last_before"], crossing["first_after"]) == (368, 369)
+    assert (crossing["cheaper_before"], crossing["cheaper_after"]) == (alone, "resnet50")
+    out = costmodel_("crossover", "resnet50", alone, "--over", "side").out
+    for side in (368, 369):
+        costs = [
+            costmodel_("cost", text, "--shape", f"1x3x{side}x{side}", "--json").document["macs"]
+            for text in ("resnet50", alone)
+        ]
+        assert (costs[1] > costs[0]) == (side == 369)
+        assert all(f"{cost:,}" in out for cost in costs)
+
+
+def test_channels_belong_to_layers(costmodel_, refusal) -> None:
+    """A network has its own: c is that of a layer beside it, and means nothing without one."""
+    assert "c is the channels of layers" in refusal("crossover", "resnet50", "resnet18", "--over", "c")
+    assert "c is the channels of layers" in refusal(
+        "crossover", "resnet50", "resnet18", "--over", "side", "--at", "c=64"
+    )
+    assert "c is the channels of layers" in refusal(
+        "fit", "resnet50", "--over", "side", "--at", "c=64", "--limit", "5e9"
+    )
+    arguments = ("crossover", "resnet18", "non-local", "--over", "side", "--at", "c=6", "--json")
+    *_, crossing = costmodel_(*arguments).document["crossings"]
+    for side, cheaper in ((crossing["last_before"], "non-local"), (crossing["first_after"], "resnet18")):
+        network = totals(find_network("resnet18").run((1, 3, side, side), {}))["macs"]
+        layer = totals(find("non-local").run((1, 6, side, side), {}))["macs"]
+        assert (network < layer) == (cheaper == "resnet18")
+
+
+def test_what_fits_of_a_network(costmodel_) -> None:
+    """The largest side, with and without a layer, and with an option of either."""
+    for name, *flags in (["resnet50"], ["resnet50 with se", "-p", "reduction=4"], ["resnet50 with se:reduction=4"]):
+        found = costmodel_("fit", name, *flags, "--over", "side", "--limit", "5e9", "--json").document
+        side = found["largest"]
+        counts = [
+            costmodel_("cost", name, *flags, "-s", f"1x3x{each}x{each}", "--json").document["macs"]
+            for each in (side, side + 1)
+        ]
+        assert counts[0] <= 5 * 10**9 < counts[1]
+
+
+def test_networks_for_video(costmodel_) -> None:
+    """Frames are a size of theirs, which --at fixes."""
+    arguments = ("crossover", "i3d-resnet50", "non-local in i3d-resnet50", "--over", "side", "--at", "t=32", "--json")
+    crossings = costmodel_(*arguments).document["crossings"]
+    assert crossings
+    for crossing in crossings:
+        for side, cheaper in (
+            (crossing["last_before"], crossing["cheaper_before"]),
+            (crossing["first_after"], crossing["cheaper_after"]),
+        ):
+            backbone, added = (
+                costmodel_("cost", text, "--shape", f"1x3x32x{side}x{side}", "--json").document["macs"]
+                for text in ("i3d-resnet50", "non-local in i3d-resnet50")
+            )
+            assert (backbone < added) == (cheaper == "i3d-resnet50")

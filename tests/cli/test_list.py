@@ -1,6 +1,6 @@
 """`costmodel list`."""
 
-from costmodel.catalog import LAYERS, spoken
+from costmodel.catalog import LAYERS, NETWORKS, spoken
 
 
 def test_json_is_the_catalog(costmodel_) -> None:
@@ -45,3 +45,24 @@ def test_table_names_every_layer_and_option(costmodel_, layer) -> None:
     for option in layer.options.values():
         default = "auto" if option.default is None else str(option.default).lower()
         assert f"{spoken(option.name)}={default}" in row
+
+
+def test_json_has_every_network(costmodel_) -> None:
+    """With its source, the input that it was made for, and the places that it has, which `network --at` takes."""
+    listed = costmodel_("list", "--json").document["networks"]
+    assert [entry["name"] for entry in listed] == sorted(NETWORKS)
+    for entry in listed:
+        network = NETWORKS[entry["name"]]
+        assert (entry["source"], entry["summary"]) == (network.source, network.summary)
+        assert tuple(entry["input"]) == network.input
+        assert [option["name"] for option in entry["options"]] == [spoken(name) for name in network.options]
+    (small,) = (entry for entry in listed if entry["name"] == "resnet18")
+    for place in small["places"]:
+        assert costmodel_("network", "resnet18", "--with", "danet-cam", "--at", place).status == 0
+
+
+def test_table_names_every_network(costmodel_) -> None:
+    """In a table of their own, behind that of the layers."""
+    names = [line.split(" ")[0] for line in costmodel_("list").out.splitlines() if line[:1].strip()]
+    assert [name for name in names if name in NETWORKS] == sorted(NETWORKS)
+    assert names.index("network") < names.index("resnet50")

@@ -220,3 +220,13 @@ def test_a_broken_matplotlib_is_not_an_absent_one(without, costmodel_, tmp_path)
     without("cycler")
     with pytest.raises(ModuleNotFoundError, match="cycler"):
         costmodel_("plot", "map", "se", "conv", "-o", str(tmp_path / "a.png"))
+
+
+def test_networks(costmodel_, tmp_path) -> None:
+    """Have channels of their own, so that a side is all that is asked."""
+    result = costmodel_(
+        *("plot", "curves", "resnet50", "non-local in resnet50", "--over", "side=64:512:64"),
+        *("-o", str(tmp_path / "a.svg")),
+    )
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith("non-local in resnet50 up to 368, resnet50 from 369")

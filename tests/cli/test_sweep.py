@@ -235,3 +235,39 @@ def test_sizes_are_fixed_as_everywhere(costmodel_, tmp_path) -> None:
     costmodel_("sweep", "se", "--grid", "c=64,512", "--at", "side=7,n=3", "-o", str(together))
     costmodel_("sweep", "se", "--grid", "c=64,512", "--at", "side=7", "--at", "n=3", "-o", str(apart))
     assert together.read_text() == apart.read_text() == "c,se\n64,1536\n512,98304\n"
+
+
+def test_networks(costmodel_, tmp_path) -> None:
+    """Have channels of their own: c is that of the layers beside them; options of what is inserted vary."""
+    path = tmp_path / "out.csv"
+    network = "resnet18 with se"
+    arguments = ("--grid", "reduction=4,8", "--grid", "side=33,64", "--at", "c=64", "-o", str(path))
+    assert costmodel_("sweep", "se", network, "resnet18", *arguments).status == 0
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    assert rows[0] == ["reduction", "side", "se", network, "resnet18"]
+    for reduction, side, *counts in rows[1:]:
+        shapes = [f"1x64x{side}x{side}", *[f"1x3x{side}x{side}"] * 2]
+        texts = [f"se:reduction={reduction}", f"resnet18 with se:reduction={reduction}", "resnet18"]
+        expected = [
+            costmodel_("cost", text, "--shape", shape, "--json").document["macs"]
+            for text, shape in zip(texts, shapes, strict=True)
+        ]
+        assert [int(count) for count in counts] == expected
+    assert "is given for" in costmodel_("sweep", "resnet18 with se:reduction=4", *arguments[:4], "-o", str(path)).err
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["resnet18", "--grid", "c=64"], "c is the channels of layers, and a network has its own"),
+        (["resnet18", "--grid", "side=33", "--at", "c=3"], "c is the channels of layers"),
+        (["resnet18", "se", "--grid", "side=33"], "missing for c"),
+        (["resnet18", "--grid", "n=1,2"], "missing for h, w"),
+        (["i3d-resnet50", "--grid", "side=33"], "missing for t"),
+        (["resnet18", "--grid", "side=33", "--at", "t=4"], "resnet18 takes N×C×H×W input, not one of 5 dimensions"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_sizes_of_networks(refusal, tmp_path, arguments, words) -> None:
+    """Which are missing, and which mean nothing to them."""
+    assert words in refusal("sweep", *arguments, "-o", str(tmp_path / "out.csv"))

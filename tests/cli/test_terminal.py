@@ -196,6 +196,11 @@ def test_help_of_validate(costmodel_) -> None:
         ("costmodel validate cbam-", ["cbam-channel", "cbam-spatial"]),
         ("costmodel formula se --metric f", ["flops", "fvcore"]),
         ("costmodel cost se --sh", ["--shape"]),
+        ("costmodel network vgg", ["vgg11", "vgg13", "vgg16", "vgg19"]),
+        ("costmodel place se --network vgg1", ["vgg11", "vgg13", "vgg16", "vgg19"]),
+        ("costmodel crossover se vgg16", ["vgg16"]),
+        ("costmodel network resnet50 -p va", ["variant=v1.5", "variant=v1"]),
+        ("costmodel network resnet50 --with danet-c", ["danet-cam"]),
     ],
 )
 def test_completion(costmodel_, monkeypatch, words, expected) -> None:

@@ -233,3 +233,31 @@ def test_an_input_smaller_than_the_output_stride(name: str, options: dict[str, A
     assert network.run((1, 3, stride, stride), options).rows
     with pytest.raises(CostModelError, match=f"an input of {stride}×{side} is smaller than the output stride"):
         network.run((1, 3, stride, side), options)
+
+
+def test_networks_are_told_apart_from_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is one thing: another network or layer of it is refused, and the same definition takes its own place."""
+    monkeypatch.setattr("costmodel.catalog.NETWORKS", dict(catalog.NETWORKS))
+
+    def define() -> None:
+        @catalog.network("twice", source="nowhere", input=(1, 2, 7, 11), stride=1)
+        def twice(x: Tensor) -> Tensor:
+            """Add one."""
+            return x.add_scalar()
+
+    define()
+    define()
+    for register in (layer("twice", source="nowhere"), catalog.network("twice", source="nowhere")):
+        with pytest.raises(CostModelError, match="a network called 'twice' exists already"):
+            register(lambda x: x)
+    with pytest.raises(CostModelError, match="a layer called 'se' exists already"):
+        catalog.network("se", source="nowhere")(lambda x: x)
+    with pytest.raises(CostModelError, match="twice takes 2 channels, not 3"):
+        catalog.NETWORKS["twice"].run((1, 3, 7, 11), {})
+    with pytest.raises(CostModelError, match="takes N×C×H×W input, not one of 5 dimensions"):
+        catalog.NETWORKS["twice"].run((1, 2, 3, 7, 11), {})
+
+
+def test_what_a_layer_chooses_is_auto() -> None:
+    """Said of an option that nobody gave."""
+    assert catalog.said(None) == "auto"

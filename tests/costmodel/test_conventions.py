@@ -6,7 +6,8 @@ import inspect
 import pytest
 
 from costmodel import CONVENTIONS, METRICS, Convention, CostModelError, Tensor, tensor, totals
-from costmodel.conventions import of_row, total
+from costmodel.conventions import countable, of_row, total
+from costmodel.ledger import Ledger, Row
 
 
 def test_the_same_ledger_under_every_convention() -> None:
@@ -66,3 +67,10 @@ def test_every_operation_of_a_tensor_has_a_place_in_fvcores_table() -> None:
     assert operations is not None
     assert len(kinds) > 15
     assert kinds - set(operations) == set()
+
+
+def test_what_can_be_counted() -> None:
+    """Every metric that has weights for all rows: fvcore's has none for a module that was traced."""
+    ledger = Ledger()
+    ledger.rows.append(Row("module", "traced", ((2, 3),), (2, 3), 5, 5, {"mac": 7, "add": 11}))
+    assert countable(ledger) == {"params": 5, "macs": 7, "flops": 14, "arithmetic": 25}

@@ -39,6 +39,9 @@ def imported(*arguments: str, **environment: str) -> set[str]:
         ["compare", "se", "cbam", "non-local", "danet-pam", "danet-cam", "--shape", "1x512x28x28"],
         ["explain", "non-local", "--shape", "1x512x28x28", "--spelling", "methods"],
         ["check", "--help"],
+        ["network", "resnet50", "--with", "cbam"],
+        ["place", "se", "--network", "resnet50", "--at", "res5"],
+        ["compare", "resnet50", "resnet50 with se", "--shape", "1x3x64x64"],
     ],
     ids=" ".join,
 )
