@@ -34,6 +34,7 @@ def assert_cost(
     A cost is given as a formula, ``"2*N*C**2/r"``, which is compared as such, whatever the sizes; as a number; or as a
     relation, ``"<= 1e9"``, to any expression that a check may hold. With `input`, ``(N, C, H, W)`` or
     ``(N, C, T, H, W)``, it is also asserted there, with the widths of real layers: a number and a relation only there.
+    The formula of a module is compared for the sizes for which it is known, which divide as those of the input do.
 
     Raises `AssertionError` with the difference in words, `CostModelError` for what cannot be read, and its subclass
     `Undecided` for what cannot be checked, as without torch.

@@ -4,15 +4,15 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from costmodel.dimension import CostModelError, Dim
+from costmodel.dimension import CostModelError
 
 
 class Undecided(CostModelError):  # noqa: N818 (it names a state, which is not an error of the input)
     """It could not be checked, which is never a pass."""
 
 
-def derived(target: Any, init: Mapping[str, Any], **keywords: Any) -> Mapping[str, Dim]:
-    """Every metric of a torch module as an expression of N, C, H, W and of names for its widths.
+def derived(target: Any, init: Mapping[str, Any], **keywords: Any) -> Any:
+    """Every metric of a torch module in N, C, H and W, with the sizes for which it is known: `trace.Formulas`.
 
     `target` is ``package.module:Name``, constructed with `init`, or a module; `keywords` may have the shape of its
     `input`. Its own code is run.
@@ -24,7 +24,6 @@ def derived(target: Any, init: Mapping[str, Any], **keywords: Any) -> Mapping[st
     except ImportError as error:
         raise Undecided(f"derive needs torch: {error}") from None
     try:
-        found: Mapping[str, Dim] = trace.derive(target, init, **keywords)
+        return trace.derive(target, init, **keywords)
     except trace.Uncounted as error:
         raise Undecided(str(error)) from None
-    return found

@@ -36,6 +36,23 @@ class Progression(NamedTuple):
         rest = None if self.length is None else self.length - lower
         return self._replace(length=lower), Progression(self.first + self.step * lower, self.step, rest)
 
+    def meet(self, other: "Progression") -> "Progression | None":
+        """The integers that are in both; None if there are none."""
+        shared = math.gcd(self.step, other.step)
+        apart, uneven = divmod(other.first - self.first, shared)
+        if uneven:
+            return None
+        step = self.step // shared * other.step
+        period = other.step // shared
+        first = self.first + self.step * (apart * pow(self.step // shared, -1, period) % period)
+        if first < other.first:
+            first += -(-(other.first - first) // step) * step
+        ends = [each.first + each.step * (each.length - 1) for each in (self, other) if each.length is not None]
+        if not ends:
+            return Progression(first, step, None)
+        length = (min(ends) - first) // step + 1
+        return Progression(first, 1 if length == 1 else step, length) if length > 0 else None
+
     def classes(self, modulus: int) -> "list[Progression]":
         """Every `modulus`-th one, from each of the first `modulus` on."""
         number = modulus if self.length is None else min(modulus, self.length)

@@ -44,6 +44,10 @@ class Names:
         """The symbols of the sizes that are named."""
         check_sizes(self.sizes)
 
+    def has_values(self, sizes: Iterable[Any]) -> bool:
+        """Whether all of these symbols do."""
+        return {*map(str, sizes)} <= {letter(name) for name in self._given}
+
     def use(self, name: str) -> Dim:
         """The symbol of a name."""
         self._used.add(name)

@@ -8,20 +8,24 @@ brackets of a layer, ``conv(stride=s)``, is that layer's option only.
 """
 
 import ast
+import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LAYERS, LONGEST, Layer, Subject, find, nearest, read, spoken
-from costmodel.checks.derived import derived
+from costmodel.checks.coverage import Condition, Known
+from costmodel.checks.derived import Undecided, derived
 from costmodel.checks.names import SIZES, Names, check_sizes
 from costmodel.claims.reading import in_positions
 from costmodel.conventions import METRICS, of_row, total
 from costmodel.dimension import CostModelError, Dim, abbreviate
 from costmodel.ledger import Ledger
 from costmodel.symbolic import expression, parse, symbol
+from costmodel.symbolic.domain import guard_text
 from costmodel.symbolic.notation import built, relation_tree, tree
+from costmodel.symbolic.relations import floors, integral
 
 LENGTH = 2000
 """Characters of a statement."""
@@ -74,8 +78,8 @@ class Statement(NamedTuple):
     """Both as they are written."""
     costs: tuple[Sequence[Cost], Sequence[Cost]]
     """Those on either side."""
-    divisions: Sequence[tuple[Dim, Dim]]
-    """Pairs (b, a): where b divides a, the formulas of torch modules in it are integers."""
+    known: Sequence[Known]
+    """For which sizes the formulas of torch modules in it hold."""
 
 
 def read_statement(text: str, named: Sequence[str] = (), modules: Mapping[str, Any] | None = None) -> Statement:
@@ -92,6 +96,7 @@ def read_statement(text: str, named: Sequence[str] = (), modules: Mapping[str, A
 
 
 def _statement(text: str, named: Sequence[str], modules: Mapping[str, Any]) -> Statement:
+    _check_words(text)
     left, relation, right = relation_tree(text)
     names = Names([*_names(left), *_names(right)], named)
     reader = _Reader(names, modules)
@@ -100,7 +105,21 @@ def _statement(text: str, named: Sequence[str], modules: Mapping[str, Any]) -> S
     numbers = names.numbers()
     said = (ast.get_source_segment(text, left) or "", ast.get_source_segment(text, right) or "")
     first, second = first.xreplace(numbers), second.xreplace(numbers)
-    return Statement(first, relation, second, said, (own, other), reader.divisions)
+    return Statement(first, relation, second, said, (own, other), reader.known)
+
+
+def _check_words(text: str) -> None:
+    """Refuse a text that is no expression since Python has a word in it for itself: ``nonlocal``."""
+    try:
+        tree(text)
+    except CostModelError:
+        for word in re.findall(r"[a-z]+", re.sub(r"'[^']*'|\"[^\"]*\"", "", text)):
+            if keyword.iskeyword(word):
+                raise CostModelError(
+                    f"{abbreviate(word)} in {abbreviate(text)} is a word of Python and no name here"
+                    f"{nearest(word, LAYERS)}"
+                ) from None
+        raise
 
 
 def _plain(text: str) -> str:
@@ -125,8 +144,8 @@ def _names(node: Any) -> Iterator[tuple[str, bool]]:
                     yield from ((word, True) for word in re.findall(r"=\s*(\w+)", str(part.value)))
                 else:
                     yield from _names(part)
-            for keyword in keywords:
-                yield from ((part.id, True) for part in ast.walk(keyword.value) if isinstance(part, ast.Name))
+            for given in keywords:
+                yield from ((part.id, True) for part in ast.walk(given.value) if isinstance(part, ast.Name))
         case _:
             for child in ast.iter_child_nodes(node):
                 yield from _names(child)
@@ -138,7 +157,7 @@ class _Reader:
     def __init__(self, names: Names, modules: Mapping[str, Any]) -> None:
         self._names, self._modules = names, modules
         self._costs: list[Cost] = []
-        self.divisions: list[tuple[Dim, Dim]] = []
+        self.known: list[Known] = []
 
     def side(self, node: ast.expr, text: str) -> tuple[Dim, list[Cost]]:
         """A side of a relation, and the costs in it."""
@@ -184,15 +203,30 @@ class _Reader:
         except (ValueError, TypeError):
             raise CostModelError("derive constructs a module with numbers and texts, nothing else") from None
         keywords = {"input": init.pop("input")} if "input" in init else {}
-        found = derived(self._modules.get(target, target), init, **keywords)[metric]
-        self._names.open(found)
-        divisor, channels = found.together().as_numer_denom()[1], symbol("C")
-        if divisor.is_Integer and channels in found.free_symbols:
-            # Its widths are parts of C, but which of them round is not known here.
-            self.divisions.append((divisor, channels))
-        if "P" in self._names.sizes:
-            in_positions(found, target)
-        return found.xreplace({symbol(name): expression(size) for name, size in self._names.shape({}).items()})
+        found = derived(self._modules.get(target, target), init, **keywords)
+        if metric not in found.closed:
+            raise CostModelError(f"{metric} of a module is not derived: it is one of {', '.join(found.closed)}")
+        places = {symbol(name): expression(size) for name, size in self._names.shape({}).items()}
+        formula, counted = found.closed[metric], integral(found.closed[metric].expression)
+        if counted is None:
+            raise Undecided(f"the formula of {target} has functions that no check has: {formula.expression}")
+        has_positions = "P" in self._names.sizes
+        if has_positions:
+            in_positions(counted, target)
+        elif metric in found.exact and (exact := integral(found.exact[metric].expression)) is not None:
+            # What has values rounds there as it does in the module.
+            rounded = (part.free_symbols for part in floors(exact.xreplace(places)))
+            if all(map(self._names.has_values, rounded)):
+                formula, counted = found.exact[metric], exact
+        self._names.open(counted)
+        conditions = []
+        for relation in formula.conditions:
+            is_apart = has_positions and bool({symbol("H"), symbol("W")} & relation.free_symbols)
+            mapped = {} if is_apart else places
+            conditions.append(Condition(relation.xreplace(mapped), guard_text(relation), is_apart))
+        at_input = [(places.get(symbol(name), symbol(name)), size) for name, size in found.input.items()]
+        self.known.append(Known(target, conditions, at_input))
+        return counted.xreplace(places)
 
     # Costs.
 

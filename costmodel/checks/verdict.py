@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from costmodel.checks import words
 from costmodel.checks.book import Check
+from costmodel.checks.coverage import Coverage
 from costmodel.checks.derived import Undecided
-from costmodel.checks.domain import POSITIVE, Axis, points, text
+from costmodel.checks.domain import POSITIVE, Axis, Progression, points, text
 from costmodel.checks.names import SPOKEN, letter
 from costmodel.checks.proof import Signs, decide
 from costmodel.checks.reading import Cost, read_statement
@@ -76,7 +77,8 @@ class _Question:
         self._first = {size: next(axis.values()) for size, axis in self._values.items()}
         self._difference = (self._statement.left - self._statement.right).expand()
         self._costs = [*self._statement.costs[0], *self._statement.costs[1]]
-        self._sizes = _free(self._statement.left, self._statement.right)
+        self._coverage = Coverage(self._statement.known, self._values)
+        self._sizes = _free(self._statement.left, self._statement.right) | self._coverage.sizes
 
     def answer(self) -> Finding:
         """Whether it holds."""
@@ -85,6 +87,10 @@ class _Question:
         numerator, denominator = _fraction(self._opened(self._difference))
         divisor = self._divisor(denominator)
         divisions, bounds = ([], []) if self._difference.is_zero else self._conditions()
+        for b, a in [*divisions]:
+            if b.is_Integer and self._coverage.restricts(a):
+                self._coverage.restrict(a, Progression(int(b), int(b), None))
+                divisions.remove((b, a))
         # Where 16 divides C, which stays open, C is 16 times any integer.
         products = {a: b * symbol(f"{a}/{b}") for b, a in divisions if a.is_Symbol and (b.is_Symbol or b.is_Integer)}
         products = {a: product for a, product in products.items() if not product.free_symbols & {*products, a}}
@@ -92,6 +98,7 @@ class _Question:
         made = program_of((divisor * numerator).xreplace(products), {})
         # Also what cancels in the difference, where layers do not take all of its values.
         asked = _free(*itertools.chain(*divisions)).union(*map(_asked, self._costs)) & self._sizes
+        asked |= self._coverage.sizes
         domain = self._domain(sorted({*made.symbols, *map(str, _free(*(size.xreplace(products) for size in asked)))}))
 
         def place(point: Sequence[int]) -> dict[Dim, int]:
@@ -101,15 +108,19 @@ class _Question:
         def admits(point: Sequence[int]) -> bool:
             at = place(point)
             exact = all((a / b).subs(at).is_integer is not False for b, a in divisions)
-            return exact and all(cost.takes(at) for cost in self._costs)
+            return exact and self._coverage.admits(at) and all(cost.takes(at) for cost in self._costs)
 
         decision = decide(made, made.root, _ALLOWED[self._statement.relation], domain, admits)
         said = [f"{expression_text(b)} divides {expression_text(a)}" for b, a in divisions]
         said += [f"{expression_text(a)} ≤ {expression_text(b)}" for a, b in bounds]
+        said += self._coverage.conditions()
         method = "proved" if decision.proved else "evaluated"
         number = points(self._check.domain) if self._check.domain else None
         found = Finding(self._check, "holds", "", method, number, tuple(said))
         if decision.counterexample is None:
+            if missed := self._coverage.missed():
+                at, why = missed
+                raise self._coverage.not_known(f"{why}, and not at {words.point(at)}; where it is known, this holds")
             return found._replace(says=self._how(found))
         # What is left may be any of its values.
         at = dict.fromkeys(self._sizes, 1) | place(decision.counterexample)
@@ -119,7 +130,8 @@ class _Question:
     def _domain(self, names: Sequence[str]) -> dict[str, Axis]:
         """The values of what is called so: those that are given in their order, and then all of what is open."""
         given = {str(size): axis for size, axis in self._values.items() if str(size) in names}
-        return given | {name: POSITIVE for name in names if name not in given}
+        every = given | {name: POSITIVE for name in names if name not in given}
+        return {name: self._coverage.of(symbol(name), axis) for name, axis in every.items()}
 
     # What holds.
 
@@ -158,7 +170,7 @@ class _Question:
     def _conditions(self) -> tuple[list[tuple[Dim, Dim]], list[tuple[Dim, Dim]]]:
         """Where open sizes make a closed form count exactly: pairs (b, a), b divides a, and (a, b), a ≤ b."""
         ledgers = [cost.ledger for cost in self._costs]
-        pairs = [*self._statement.divisions, *(pair for ledger in ledgers for pair in ledger.divisions)]
+        pairs = [pair for ledger in ledgers for pair in ledger.divisions]
         for part in sorted(filter(rounds, _parts(self._difference)), key=str):
             above, below = _fraction(self._opened(part.args[0]))
             pairs.append((below, -above if above.could_extract_minus_sign() else above))

@@ -128,9 +128,9 @@ class Derivation(NamedTuple):
 
 
 def derive(layer: Layer, options: Mapping[str, Any], *, video: bool = False) -> Derivation:
-    """Run `layer` on symbols: sizes always, but for a network's channels, and those options that are open and not among `options`.
+    """Run `layer` on symbols: sizes always, but for a network's channels, and those options that are left open.
 
-    An option given as its own letter is left open too.
+    These are the open ones that are not among `options`, and one that is given as its own letter.
     """
     opened = {
         name: option.symbol

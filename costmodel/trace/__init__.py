@@ -5,13 +5,17 @@ module + shape → every operator that runs, with expressions for its sizes → 
 
 from costmodel.trace.costs import Costs, Part
 from costmodel.trace.formula import Derived, derive_module
+from costmodel.trace.guards import Condition
 from costmodel.trace.run import Operation, Trace, trace
-from costmodel.trace.subject import Uncounted, as_subject, derive
+from costmodel.trace.subject import Formula, Formulas, Uncounted, as_subject, derive
 from costmodel.trace.target import arguments, load
 
 __all__ = [
+    "Condition",
     "Costs",
     "Derived",
+    "Formula",
+    "Formulas",
     "Operation",
     "Part",
     "Trace",

@@ -1,22 +1,35 @@
-"""For which sizes a formula is known to hold, in words."""
+"""For which sizes a formula is known to hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from math import prod
+from typing import NamedTuple
 
 import sympy
 from sympy.core.relational import Relational
 
-from costmodel.symbolic import symbol
+from costmodel.symbolic import expression_text
 from costmodel.symbolic.domain import Domain, guard_text
 from costmodel.trace.costs import Costs
 from costmodel.trace.run import Expression
+
+LARGEST = 64
+"""The most ways in which sizes may divide that are looked at one by one."""
+
+
+class Condition(NamedTuple):
+    """What sizes satisfy."""
+
+    text: str
+    relation: Expression
 
 
 class Region:
     """The sizes that divide as those of the input do, on which costs with divisions that round are polynomials.
 
     They are multiples of what they are divided by, or as much more than these as at the input: of a convolution of
-    stride 2 on a map of 7×7, the odd ones.
+    stride 2 on a map of 7×7, the odd ones. Unless they are to be `alike`, all sizes of maps, however they divide: on
+    these, costs are what they are with divisions that round.
     """
 
     def __init__(
@@ -25,41 +38,49 @@ class Region:
         guards: Sequence[Expression],
         values: Mapping[Expression, int],
         divisions: Sequence[tuple[Expression, Expression]],
+        *,
+        alike: bool = True,
     ) -> None:
         """Where `guards` hold, for sizes that are `values` at the input; of `divisions`, pairs (b, a), b divides a."""
+        self._made = costs, guards, values, divisions
+        self._alike = alike
         every = [*guards, *costs.arithmetic.values()]
-        domain = Domain(every, values, divisions, whole=True)
-        rests = {size: value % domain.multiple(size, 1, values) for size, value in values.items()}
+        domain = Domain(every, values, divisions, whole=alike)
+        rests = {
+            size: value % domain.multiple(size, 1, values) for size, value in values.items() if domain.unit(size) != 1
+        }
         self._rests = {size: rest for size, rest in rests.items() if rest}
         self._multiples = {size: size + rest for size, rest in self._rests.items()}
         self._sizes = {size: size - rest for size, rest in self._rests.items()}
         if self._rests:
-            domain = Domain([each.xreplace(self._multiples) for each in every], values, divisions, whole=True)
-        self._domain, self._guards = domain, guards
+            domain = Domain([each.xreplace(self._multiples) for each in every], values, divisions, whole=alike)
+        self._domain, self._guards, self._values = domain, guards, values
+
+    def however_divided(self) -> "Region | None":
+        """The same for all sizes of maps; None where they divide in too many ways."""
+        ways = prod(self._domain.multiple(s, 1, self._values) for s in self._values if str(s) in "NTHW")
+        return Region(*self._made, alike=False) if ways <= LARGEST else None
 
     def simplified(self, expression: Expression) -> Expression:
         """As it reads there, where every division is exact."""
         found = self._domain.simplified(expression.xreplace(self._multiples))
         return sympy.expand(found.xreplace(self._sizes)) if self._rests else found
 
-    def conditions(self) -> list[str]:
-        """What these sizes satisfy, in words."""
-        return [*map(self._shifted, self._domain.conditions()), *self._readable()]
+    def conditions(self) -> list[Condition]:
+        """What these sizes satisfy."""
+        units = {size: unit for size in self._values if (unit := self._domain.unit(size)) != 1}
+        divided = [divides(unit, size - self._rests.get(size, 0)) for size, unit in units.items()]
+        return [*divided, *map(self._from, self._values), *self._readable()]
 
-    def _shifted(self, condition: str) -> str:
-        """``2 divides H`` as ``2 divides H - 1``, and ``H ≥ 4`` as ``H ≥ 5``, where that is the rest."""
-        first, sign, last = condition.split(" ", 2)
-        if sign == "divides" and symbol(last) in self._rests:
-            return f"{first} divides {last} - {self._rests[symbol(last)]}"
-        if sign == "≥" and last.isdigit() and symbol(first) in self._rests:
-            return f"{first} ≥ {int(last) + self._rests[symbol(first)]}"
-        return condition
+    def _from(self, size: Expression) -> Condition:
+        least = self._domain.least(size) + self._rests.get(size, 0)
+        return Condition(f"{size} ≥ {expression_text(least)}", sympy.Ge(size, least))
 
-    def _readable(self) -> list[str]:
+    def _readable(self) -> Iterator[Condition]:
         """What else is asked of the sizes; a size that must be one number is said to be that."""
         asked = [guard for guard in self._guards if not self._domain.implies(guard.xreplace(self._multiples))]
         left = [
-            _normal(part.func(self.simplified(part.lhs - part.rhs), 0)) if isinstance(part, Relational) else part
+            _normal(part.func(self._read(part.lhs - part.rhs), 0)) if isinstance(part, Relational) else part
             for part in chain.from_iterable(g.args if isinstance(g, sympy.And) else [g] for g in asked)
         ]
         pinned: dict[Expression, Expression] = {}
@@ -70,8 +91,12 @@ class Region:
                     pinned[size] = sympy.solve(guard.lhs, size)[0]
         rest = [each.xreplace(pinned) for each in left]
         least = {size: -guard.lhs.coeff(size, 0) for guard in rest for size in _bounded(guard)}
-        texts = [f"{size} = {value}" for size, value in pinned.items()]
-        return sorted({*texts, *(_condition(each) for each in rest if not self._follows(each, least))})
+        found = {f"{size} = {value}": sympy.Eq(size, value) for size, value in pinned.items()}
+        found |= {_text(each): each for each in rest if not self._follows(each, least)}
+        return (Condition(text, found[text]) for text in sorted(found))
+
+    def _read(self, expression: Expression) -> Expression:
+        return self.simplified(expression) if self._alike else sympy.expand(expression)
 
     def _follows(self, guard: Expression, least: Mapping[Expression, Expression]) -> bool:
         """Whether it holds for all sizes of at least 2, and from their bounds in `least` on."""
@@ -106,7 +131,15 @@ def _bounded(guard: Expression) -> set[Expression]:
     return set()
 
 
-def _condition(guard: Expression) -> str:
+def divides(divisor: Expression, size: Expression) -> Condition:
+    """That one divides the other."""
+    remainder = sympy.Mod(size, divisor, evaluate=False)
+    return Condition(
+        f"{expression_text(divisor)} divides {expression_text(size)}", sympy.Eq(remainder, 0, evaluate=False)
+    )
+
+
+def _text(guard: Expression) -> str:
     """``H - 3 ≥ 0`` as ``H ≥ 3``."""
     if isinstance(guard, Relational):
         number, rest = sympy.expand(guard.lhs - guard.rhs).as_coeff_Add()
@@ -118,11 +151,12 @@ def _condition(guard: Expression) -> str:
     return guard_text(guard)
 
 
-def strongest(conditions: Sequence[str], multiple: int) -> list[str]:
+def strongest(conditions: Sequence[Condition], multiple: int) -> list[Condition]:
     """Without bounds and divisors that others imply, where C is a multiple of `multiple` besides."""
     least: dict[str, int] = {}
-    known = {name for name, sign, _ in map(_words, conditions) if sign == "="}
-    for name, sign, number in map(_words, conditions):
+    by_text = {condition.text: condition for condition in conditions}
+    known = {name for name, sign, _ in map(_words, by_text) if sign == "="}
+    for name, sign, number in map(_words, by_text):
         if sign == "≥" and number.isdigit():
             least[name] = max(least.get(name, 0), int(number))
 
@@ -133,7 +167,7 @@ def strongest(conditions: Sequence[str], multiple: int) -> list[str]:
         of = last.partition(" ")[0]
         return sign == "divides" and (of in known or (last == "C" and first.isdigit() and multiple % int(first) == 0))
 
-    return [condition for condition in dict.fromkeys(conditions) if not is_implied(condition)]
+    return [condition for text, condition in by_text.items() if not is_implied(text)]
 
 
 def _words(condition: str) -> tuple[str, str, str]:

@@ -19,16 +19,21 @@ BATCH = 3
 class Named:
     """One trace of a module, whose symbols have names."""
 
-    def __init__(self, module: nn.Module, shape: Sequence[int], names: str, *, widths: bool = True) -> None:
+    def __init__(
+        self, module: nn.Module, shape: Sequence[int], names: str, *, widths: bool = True, one: bool = False
+    ) -> None:
         """Of an input of `shape`, the letters of whose sizes are `names`; `widths` are symbols too, or numbers.
+
+        A batch of one runs as more than that, unless it is to run as `one`.
 
         Raises `CostModelError` if the module does not run there.
         """
         self.module, self.shape, self.names = module, tuple(shape), names
         # What it does not take, it refuses in numbers.
-        self.counted = counted(module, shape)
-        """The arithmetic there, by kind."""
-        self.traced = self._trace(widths=widths)
+        self.counted = {} if one else counted(module, shape)
+        """The arithmetic there, by kind; of what runs as `one`, which another run has, none."""
+        self._widths = widths
+        self.traced = self._trace(widths=widths, one=one)
         self.fixed: dict[str, int] = {}
         """The sizes of the input that the module needs as numbers."""
         self.widths: dict[str, int] = {}
@@ -49,8 +54,26 @@ class Named:
                     self._name(size, weight, axis)
         self.guards = list(dict.fromkeys(guard.xreplace(self._named) for guard in self.traced.guards))
 
-    def _trace(self, *, widths: bool) -> Trace:
-        if self.shape[0] == 1 and self.names[0] == "N":
+    def guards_of_one(self) -> list[Expression] | None:
+        """What a batch of one asks of the other sizes, where it costs what the formulas say; None where it does not.
+
+        Where torch broadcasts a size of one, it takes another way through a module.
+        """
+        if self.names[0] != "N" or "N" in self.fixed:
+            return None
+        try:
+            alone = Named(self.module, (1, *self.shape[1:]), self.names, widths=self._widths, one=True)
+        except CostModelError:
+            return None
+        one = {symbol("N"): sympy.Integer(1)}
+        costs, expected = (run.costs().placed(one) for run in (alone, self))
+        same = costs.params == expected.params and costs.at({}) == expected.at({})
+        if not same or not alone.fixed.keys() <= {"N", *self.fixed}:
+            return None
+        return [guard.xreplace(one) for guard in alone.guards]
+
+    def _trace(self, *, widths: bool, one: bool) -> Trace:
+        if self.shape[0] == 1 and self.names[0] == "N" and not one:
             # Unless it takes one sample only, or does something else with one.
             with contextlib.suppress(CostModelError):
                 traced = _traced(self.module, (BATCH, *self.shape[1:]), widths=widths)

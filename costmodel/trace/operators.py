@@ -248,9 +248,29 @@ def _length(run: Run) -> Counts:
 
 def _gelu(run: Run) -> Counts:
     if run.keywords.get("approximate", "none") != "tanh":
-        raise NotImplementedError("the error function")
+        # x · ½ · (1 + erf(x · 1/√2)), where constants are numbers.
+        return {kind: count * run.out.size for kind, count in {"mul": 3, "add": 1, "erf": 1}.items()}
     # x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³))): six products and two sums beside the tanh.
     return {kind: (count + {"mul": 6, "add": 2}.get(kind, 0)) * run.out.size for kind, count in _TANH.items()}
+
+
+def _softplus(run: Run) -> Counts:
+    # log(1 + exp(β·x)) / β.
+    scaled = sum(factor != 1 for factor in run.arguments[1:2])
+    return {kind: count * run.out.size for kind, count in {**_SOFTPLUS, "mul": scaled, "div": scaled}.items()}
+
+
+def _log_softmax(run: Run) -> Counts:
+    # A vector of k: k-1 comparisons for its greatest, k subtractions of it, k exponentials, k-1 additions, their
+    # logarithm, and k subtractions of that.
+    elements, vectors = run.x.size, run.x.size / run.x.shape[run.arguments[1]]
+    return {"cmp": elements - vectors, "add": 3 * elements - vectors, "exp": elements, "log": vectors}
+
+
+def _log_of_sum(run: Run) -> Counts:
+    # The same without these: to the logarithm the greatest is added.
+    elements, vectors = run.x.size, run.out.size
+    return {"cmp": elements - vectors, "add": 2 * elements, "exp": elements, "log": vectors}
 
 
 def _window(run: Run) -> int:
@@ -274,6 +294,10 @@ _HARD_SIGMOID = {"add": 1, "cmp": 2, "div": 1}
 """min(max(x + 3, 0), 6) / 6."""
 _TANH = {"exp": 1, "add": 2, "div": 1, "mul": 1}
 """(e - 1) / (e + 1) with e = exp(2x)."""
+_SOFTPLUS = {"exp": 1, "add": 1, "log": 1}
+"""log(1 + exp(x))."""
+_MISH = {kind: _SOFTPLUS.get(kind, 0) + _TANH.get(kind, 0) for kind in (*_SOFTPLUS, "div", "mul")}
+"""tanh of that."""
 
 COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     "convolution": _convolution,
@@ -294,6 +318,8 @@ COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     "silu": _each(**_SIGMOID, mul=1),
     "tanh": _each(**_TANH),
     "gelu": _gelu,
+    "softplus": _softplus,
+    "mish": _each(**{**_MISH, "mul": _MISH["mul"] + 1}),
     "glu": _each(**_SIGMOID, mul=1),
     **dict.fromkeys(("prelu", "_prelu_kernel"), _each(cmp=1, mul=1)),
     "elu": _each(cmp=1, exp=1, add=1, mul=1),  # a factor times exp(x) - 1, of what is negative
@@ -302,7 +328,8 @@ COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     "hardsigmoid": _each(**_HARD_SIGMOID),
     "hardswish": _each(**_HARD_SIGMOID, mul=1),
     **dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne"), _comparison),
-    "exp": _each(exp=1),
+    **{each: _each(**{each: 1}) for each in ("exp", "erf", "log", "sin", "cos")},
+    "log1p": _each(log=1, add=1),
     "sqrt": _each(sqrt=1),
     "rsqrt": _each(sqrt=1, div=1),
     **dict.fromkeys(("add", "sub", "rsub"), _addition),
@@ -313,6 +340,8 @@ COUNTED: Mapping[str, Callable[[Run], Counts]] = {
     "addcdiv": _quotient_added,
     "lerp": _each(mul=1, add=2),  # a + t·(b - a)
     **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
+    "_log_softmax": _log_softmax,
+    "logsumexp": _log_of_sum,
     "mean": _average,
     **dict.fromkeys(("_adaptive_avg_pool2d", "_adaptive_avg_pool3d"), _adaptive_average),
     "sum": _sum,
@@ -365,9 +394,8 @@ FREE = frozenset(
 WITHOUT_MACS = frozenset(
     {
         # Functions that are no fixed number of operations.
-        *("acos", "asin", "atan", "atan2", "cos", "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "gelu"),
-        *("_log_softmax", "log", "log10", "log1p", "log2", "log_sigmoid_forward", "logcumsumexp", "logsumexp"),
-        *("mish", "pow", "sin", "sinh", "softplus", "tan", "linalg_vector_norm"),
+        *("acos", "asin", "atan", "atan2", "cosh", "erfc", "erfinv", "exp2", "expm1", "log10", "log2"),
+        *("log_sigmoid_forward", "logcumsumexp", "pow", "sinh", "tan", "linalg_vector_norm"),
         # Rounding, remainders and order.
         *("argsort", "ceil", "floor", "fmod", "frac", "kthvalue", "median", "remainder", "round", "sign", "sort"),
         *("topk", "trunc"),

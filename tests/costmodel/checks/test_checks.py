@@ -4,15 +4,17 @@ import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sympy
 
 from costmodel import CostModelError
 from costmodel.checks import Check, Finding, check, load
 from costmodel.checks.domain import split
 from costmodel.conventions import METRICS
-from costmodel.symbolic import derive, parse
+from costmodel.symbolic import derive, parse, symbol
 
 
 def found(statement: str, modules: Mapping[str, Any] | None = None) -> Finding:
@@ -137,6 +139,9 @@ def test_finding_has_what_it_says() -> None:
         ("1 < macs(se) < 3", "is no relation of two expressions"),
         ("macs(se) != 3", "is no relation of two expressions"),
         ("macs(se < 3", "is not an expression"),
+        ("macs(nonlocal) < 3", "'nonlocal' in 'macs(nonlocal) < 3' is a word of Python and no name here"),
+        ("macs(nonlocal) < 3", "(did you mean 'non-local'?)"),
+        ("macs(conv(in=3)) < 3", "'in' in 'macs(conv(in=3)) < 3' is a word of Python"),
         ("macs(se) < '2 +'", "is not an expression"),
         ("macs(see) < 3", "no layer is called 'see' (did you mean 'se'?)"),
         ("mac(se) < 3", "a cost is one of params, macs, flops, fvcore, arithmetic, not 'mac' (did you mean 'macs'?)"),
@@ -225,10 +230,15 @@ class Traced:
     """What `costmodel.trace` answers of a module."""
 
     @staticmethod
-    def derive(target: Any, init: Mapping[str, Any], **keywords: Any) -> Mapping[str, Any]:
+    def derive(target: Any, init: Mapping[str, Any], **keywords: Any) -> Any:
         """Two of its formulas."""
         assert (target, init, keywords) == ("mymodel:Block", {"channels": 64}, {})
-        return {"macs": parse("N*C*H*W*k + N*C*C/8"), "params": parse("C*k")}
+        divided = [sympy.Eq(sympy.Mod(symbol("C"), 8), 0)]
+        formulas = {
+            "macs": SimpleNamespace(expression=parse("N*C*H*W*k + N*C*C/8"), conditions=divided),
+            "params": SimpleNamespace(expression=parse("C*k"), conditions=divided),
+        }
+        return SimpleNamespace(input={"N": 1, "C": 64, "H": 32, "W": 32}, closed=formulas, exact={})
 
 
 def test_without_trace_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,12 +254,103 @@ def test_a_derived_formula(monkeypatch: pytest.MonkeyPatch, target: str) -> None
     """Compared as that of a layer, its own widths as names; the difference is in words."""
     monkeypatch.setitem(sys.modules, "costmodel.trace", Traced)
     holds = found(f"derive({target}, channels=64).macs == 'N·C·H·W·k + N·C²/8'")
-    assert holds.says == "proved for all N, C, H, W, k"
+    assert holds.says == "proved for all N, C, H, W, k, where 8 divides C"
     fails = found(f"derive({target}, channels=64).macs == n*c*h*w*k")
     assert fails.difference == 'derive("mymodel:Block", channels=64).macs adds N·C²/8'
     assert (fails.counterexample["c"], fails.conditions) == (8, ("8 divides C",))
     assert found(f"derive({target}, channels=64).macs <= 1e6 for c in 8, side in 14, k in 1..99").verdict == "holds"
     assert found(f"derive({target}, channels=64).params == c*k for p in 1..").verdict == "holds"
+    with pytest.raises(CostModelError, match="fvcore of a module is not derived: it is one of macs, params"):
+        found(f"derive({target}, channels=64).fvcore == c*k")
+
+
+BLOCKS = """
+from torch import nn
+
+
+class Half(nn.Module):
+    def __init__(self, channels=8):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels // 8, 3, stride=2, padding=1, bias=False)
+
+    def forward(self, x):
+        return self.mix(x)
+
+
+class Window(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 7, bias=False)
+
+    def forward(self, x):
+        assert x.shape[0] == 1
+        return self.mix(x)
+
+
+class Fixed(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        assert x.shape[2:] == (12, 12)
+        return self.mix(x)
+"""
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of modules."""
+    path = tmp_path_factory.mktemp("modules") / "blocks.py"
+    path.write_text(BLOCKS, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "module, statement, says",
+    [
+        # Open sizes divide as those of the input do, and channels as those that it was made with.
+        (
+            "Half",
+            ".macs == '9·N·C²·H·W/32'",
+            "proved for all N, C, H, W, where 2 divides H and H ≥ 4 and 2 divides W and W ≥ 4 and 8 divides C",
+        ),
+        ("Half", ".params == 9*c*c/8", "proved for all C, where 8 divides C"),
+        ("Half", ".macs == 9*c*c*side*side/32 + 1", "lacks 1; at c = 8, side = 4: 288 < 289"),
+        # With those of a layer, both must hold.
+        (
+            "Half",
+            ".macs > macs(cbam)",
+            "at c = 16, h = 4, w = 4: 1,152 < 1,632",
+        ),
+        # What has values rounds as in the module, and is counted only where that is known.
+        ("Half", ".macs == 9*8*((side + 1)//2)**2 for side in 4..57, c in 8", "proved for all side in 4..57, c in 8"),
+        ("Half", ".macs == 9*c*c*h*w/32 for h in {4, 8}", "proved for all h in {4, 8} and all C, W, where 2 divides W"),
+        ("Half", ".macs < 1e6 for side in 7, c in {8, 12}", "is known where 8 divides C, and not at side = 7, c = 12"),
+        ("Half", ".macs < 1e6 for side in 3..7, c in 8", "is known where side ≥ 4, and not at side = 3, c = 8"),
+        ("Half", ".macs < 1e6 for side in 1..3", "is known where side ≥ 4, and so at no point that is asked"),
+        ("Half", ".macs < 5 for side in 3..7, c in {8, 12}", "at side = 4, c = 8: 288 > 5"),
+        ("Half", ".macs > 1 for h in 7..8", "is known where 2 divides H and H ≥ 4, and not at h = 7"),
+        ("Window", "!.macs == 49*c*c*(h - 6)*(w - 6)", "proved for all C, H, W, where H ≥ 7 and W ≥ 7 and 8 divides C"),
+        ("Window", "!.macs == 49*c*c*(h - 6)*(w - 6) - 2*h*w", "adds 2·H·W; at c = 8, h = 7, w = 7: 3,136 > 3,038"),
+        ("Window", "!.macs < 5e9 for n in 2, side in 7..14", "is known where N = 1, and so at no point that is asked"),
+        # Positions are those of such maps.
+        ("Fixed", "@.macs + 1 == macs(conv) for p in 9..", "at p = 144, c = 8: 82,945 > 82,944"),
+        ("Fixed", "@.macs == 9*144*c*c for p in 9..", "8 divides C and H = 12 and W = 12"),
+        ("Fixed", "@.macs == 9*144*c*c for p in 9..12", "H = 12 and W = 12, and so at no point that is asked"),
+        # The input itself is checked in any case.
+        ("Half", ", input=(1, 8, 2, 2)).macs == 72 for c in 8, side in 2", "proved for all c in 8, side in 2"),
+    ],
+)
+def test_where_a_module_is_known(blocks: str, module: str, statement: str, says: str) -> None:
+    """A proof is over the sizes for which the formula is known, which it names, and so is a counterexample."""
+    given = {"!": ", channels=8)", "@": ", channels=8, input=(1, 8, 12, 12))"}
+    told = next((given[sign] + statement[1:] for sign in given if statement[0] == sign), None)
+    told = told or (statement if statement[0] == "," else f"){statement}")
+    finding = found(f"derive('{blocks}:{module}'{told}")
+    assert says in finding.says
+    unchecked = "is known where" in finding.says
+    assert (finding.verdict == "unchecked") == unchecked
 
 
 # Files.

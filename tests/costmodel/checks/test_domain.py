@@ -35,6 +35,25 @@ def test_lists_become_progressions() -> None:
     assert axis("c", "16..").runs == (Progression(16, 1, None),)
 
 
+@pytest.mark.parametrize(
+    "one", [Progression(5, 3, 11), Progression(2, 4, 2), Progression(7, 1, 1), Progression(1, 6, 9)]
+)
+@pytest.mark.parametrize("other", [Progression(4, 2, 20), Progression(1, 1, 7), Progression(11, 15, 3)])
+def test_what_is_in_both(one: Progression, other: Progression) -> None:
+    """The values that two have in common, and none beside them."""
+    met, again = one.meet(other), other.meet(one)
+    expected = sorted({*one.values()} & {*other.values()})
+    assert ([*met.values()] if met else []) == ([*again.values()] if again else []) == expected
+    assert met is None or met.length == len(expected)
+
+
+def test_what_is_in_both_without_end() -> None:
+    """From the first common value on."""
+    assert Progression(5, 3, None).meet(Progression(20, 2, None)) == Progression(20, 6, None)
+    assert Progression(5, 3, None).meet(Progression(9, 2, 4)) == Progression(11, 1, 1)
+    assert Progression(5, 4, None).meet(Progression(20, 2, None)) is None
+
+
 @pytest.mark.parametrize("whole", [Progression(5, 3, 11), Progression(5, 3, 2)])
 def test_parts_have_the_values_of_the_whole(whole: Progression) -> None:
     """Halves and residue classes."""
