@@ -172,6 +172,7 @@ class Layer(NamedTuple):
         x = Tensor(shape)
         self.admit(x)
         resolved = self.resolve(options)
+        x.ledger.differentiable = self.input is None
         try:
             self._check_stride(x, resolved)
             self.program(x, **resolved)

@@ -130,6 +130,12 @@ def minimum(a: int, b: int) -> int:
 
 
 @on_integers
+def maximum(*sizes: int) -> int:
+    """The greatest of some."""
+    return max(sizes)
+
+
+@on_integers
 def square_root(a: int) -> int:
     """``⌊√a⌋``, exactly."""
     return math.isqrt(a)

@@ -216,7 +216,7 @@ def inside(insert: Insert, x: Tensor) -> Tensor:
     if _differ(y.shape, x.shape) and _differ(y.shape, (x.n, x.positions, x.c)):
         made, of = ("×".join(map(str, each.shape)) for each in (y, x))
         raise CostModelError(f"what stands inside a network must keep the shape, and this makes {made} of {of}")
-    return x
+    return y.reshape(x.shape)
 
 
 def _differ(one: Shape, other: Shape) -> bool:

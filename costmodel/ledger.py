@@ -7,6 +7,16 @@ from typing import Any, NamedTuple
 from costmodel.dimension import CostModelError, Dim, Shape, differ, elements
 
 
+class Taps(NamedTuple):
+    """How the kernel of a convolution lies along one dimension, "same" padding."""
+
+    size: Dim
+    """Of the input."""
+    kernel: Dim
+    stride: Dim
+    dilation: Dim
+
+
 class Row(NamedTuple):
     """One operation. Sizes are in elements, arithmetic in operations of the kind that names them."""
 
@@ -21,6 +31,12 @@ class Row(NamedTuple):
     arithmetic: Mapping[str, Dim]
     """By kind: ``mac`` (a multiplication and an addition), ``add`` (or a subtraction), ``mul``, ``div``, ``cmp``,
     ``exp``, ``erf``, ``log``, ``sin``, ``cos``, ``sqrt``."""
+    sources: tuple[int, ...] = ()
+    """Which memory each input lies in: that of the layer's input is 0. A view lies in that of what it views."""
+    storage: int = 0
+    """Which memory the output lies in; no other row's does."""
+    taps: tuple[Taps, ...] = ()
+    """Of a convolution, along each spatial dimension; none where its kernel is a point."""
 
     @property
     def read(self) -> Dim:
@@ -36,10 +52,12 @@ class Row(NamedTuple):
 class Ledger:
     """The rows of one run of a layer, in order, and who owns which weights."""
 
-    __slots__ = ("_weights", "bounds", "chosen", "divisions", "facts", "prefix", "rows", "visit")
+    __slots__ = ("_weights", "bounds", "chosen", "differentiable", "divisions", "facts", "prefix", "rows", "visit")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.differentiable = True
+        """Whether the input requires a gradient in training, as that of a layer in a network does."""
         self.facts: dict[str, Any] = {}
         """What a layer worked out on the way and its users may want, such as attended pairs."""
         self.chosen: dict[str, Dim] = {}

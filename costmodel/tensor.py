@@ -23,17 +23,19 @@ from costmodel.dimension import (
     exact_div,
     somewhere,
 )
-from costmodel.ledger import Ledger, Row
+from costmodel.ledger import Ledger, Row, Taps
 
 
 class Tensor:
     """The shape of an activation and the ledger that its operations write to."""
 
-    __slots__ = ("ledger", "shape")
+    __slots__ = ("ledger", "shape", "storage")
 
     def __init__(self, shape: Iterable[Dim], ledger: Ledger | None = None) -> None:
         self.shape: Shape = tuple(dimension(size) for size in shape)
         self.ledger = Ledger() if ledger is None else ledger
+        self.storage = 0
+        """Which memory its elements lie in, as rows name it: a view's is that of what it views, the input's is 0."""
 
     def __repr__(self) -> str:
         return f"Tensor({'×'.join(map(str, self.shape))})"
@@ -79,6 +81,7 @@ class Tensor:
         view = Tensor.__new__(Tensor)
         view.shape = shape
         view.ledger = self.ledger
+        view.storage = self.storage
         return view
 
     def flatten(self) -> "Tensor":
@@ -139,16 +142,30 @@ class Tensor:
     def _apply(self, kind: str, name: str, output: Shape, *others: "Tensor", **arithmetic: Dim) -> "Tensor":
         ledger = self.ledger
         inputs = (self.shape, *[other.shape for other in others]) if others else (self.shape,)
-        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, 0, 0, arithmetic))
-        return self._view(output)
+        sources = (self.storage, *[other.storage for other in others]) if others else (self.storage,)
+        made = self._view(output)
+        made.storage = len(ledger.rows) + 1
+        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, 0, 0, arithmetic, sources, made.storage))
+        return made
 
     def _apply_weights(
-        self, kind: str, name: str, output: Shape, weights: Dim, arithmetic: dict[str, Dim], *, reuse: bool = False
+        self,
+        kind: str,
+        name: str,
+        output: Shape,
+        weights: Dim,
+        arithmetic: dict[str, Dim],
+        *,
+        reuse: bool = False,
+        taps: tuple[Taps, ...] = (),
     ) -> "Tensor":
         ledger = self.ledger
         owned = ledger.own(name, weights, reuse=reuse)
-        ledger.rows.append(Row(ledger.prefix + name, kind, (self.shape,), output, owned, weights, arithmetic))
-        return self._view(output)
+        made = self._view(output)
+        made.storage = len(ledger.rows) + 1
+        name, inputs, sources = ledger.prefix + name, (self.shape,), (self.storage,)
+        ledger.rows.append(Row(name, kind, inputs, output, owned, weights, arithmetic, sources, made.storage, taps))
+        return made
 
     def conv(
         self,
@@ -158,18 +175,21 @@ class Tensor:
         kernel: Dim | Shape = 1,
         stride: Dim | Shape = 1,
         groups: Dim = 1,
-        dilation: Dim = 1,  # noqa: ARG002 (moves the taps and costs nothing)
+        dilation: Dim = 1,
         bias: bool = False,
         reuse: bool = False,
     ) -> "Tensor":
         """Convolve with `out` kernels of side `kernel` in every spatial dimension, "same" padding.
 
         ``N×C×H×W`` → ``N×out×⌈H/stride⌉×⌈W/stride⌉``; ``out · C/groups · kernel²`` weights, each used once per
-        output position. `dilation` moves the taps and costs nothing. A tuple gives `kernel` or `stride` for each
-        spatial dimension.
+        output position, taps in the padding included. `dilation` moves the taps and costs nothing. A tuple gives
+        `kernel` or `stride` for each spatial dimension.
         """
         n, fan_in, *spatial = self.shape
         sides = self._each(kernel)
+        taps: tuple[Taps, ...] = ()
+        if type(kernel) is not int or kernel != 1:
+            taps = tuple(map(Taps, spatial, sides, self._each(stride), self._each(dilation)))
         for side in sides:
             if somewhere(side % 2 == 0):
                 raise CostModelError(f"same padding needs an odd kernel, not {abbreviate(side)}")
@@ -185,7 +205,7 @@ class Tensor:
         weights, arithmetic = out * fan_in, {"mac": mapped * fan_in}
         if bias:
             weights, arithmetic["add"] = weights + out, mapped
-        return self._apply_weights("conv", name, output, weights, arithmetic, reuse=reuse)
+        return self._apply_weights("conv", name, output, weights, arithmetic, reuse=reuse, taps=taps)
 
     def linear(self, out: Dim, name: str = "linear", *, bias: bool = True, reuse: bool = False) -> "Tensor":
         """Map the last dimension, ``…×C`` → ``…×out``, by a matrix of C·out weights."""

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import Subject, spoken
-from costmodel.conventions import METRICS, countable, of_row
+from costmodel.conventions import METRICS, countable, counts, of_row, total
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
 from costmodel_cli import reading, render
 
 
-def run(layers: Sequence[str], shape: str, baseline: str | None, *, as_json: bool) -> None:
-    """Print layers side by side at a shape, each as a multiple of a baseline."""
+def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence[str], *, as_json: bool) -> None:
+    """Print layers side by side at a shape, each as a multiple of a baseline, and what else is `asked` of them."""
     sizes = reading.shape(shape)
     known = dict(zip("nchw" if len(sizes) == 4 else "ncthw", sizes, strict=True))
     subjects = [reading.subject(text, known) for text in layers]
@@ -23,24 +23,27 @@ def run(layers: Sequence[str], shape: str, baseline: str | None, *, as_json: boo
         unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
     except CostModelError as error:
         raise CostModelError(f"the base, which --baseline can change: {error}") from None
-    unit = countable(unit_ledger)
+    unit = _whole(unit_ledger, asked)
     entries = [(subject, subject.layer.run(sizes, subject.options)) for subject in subjects]
     if as_json:
         render.show_json(
             {
                 "shape": list(sizes),
                 "baseline": {"layer": baseline, **unit},
-                "layers": [_document(subject, ledger, unit) for subject, ledger in entries],
+                "layers": [_document(subject, ledger, unit, asked) for subject, ledger in entries],
             }
         )
         return
-    table = render.table(["layer"], ["params", "MACs", "× base", "arithmetic", *PARTS])
+    table = render.table(
+        ["layer"], ["params", "MACs", "× base", "arithmetic", *PARTS, *(metric.replace(":", "\n") for metric in asked)]
+    )
     for subject, ledger in entries:
-        table.add_row(subject.name.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit))
+        table.add_row(subject.name.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit, asked))
     table.add_section()
-    table.add_row("base", *_cells(unit_ledger, unit))
+    table.add_row("base", *_cells(unit_ledger, unit, asked))
+    meanings = [f"{metric}: {counts(metric)}." for metric in asked]
     traced = [WHOLE] if any(_parts(ledger) is None for _, ledger in entries) else []
-    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND, *traced)
+    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND, *meanings, *traced)
 
 
 USUAL = "conv"
@@ -56,14 +59,20 @@ other, rest: pooling, norms, gates, softmax, residuals.
 Left out: FLOPs (2 × MACs) and fvcore's count; --json has all, exactly."""
 
 
-def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
-    whole = countable(ledger)
+def _whole(ledger: Ledger, asked: Sequence[str]) -> dict[str, Dim]:
+    return countable(ledger) | {metric: total(ledger, metric) for metric in asked}
+
+
+def _cells(ledger: Ledger, unit: dict[str, Dim], asked: Sequence[str]) -> list[str]:
+    whole = _whole(ledger, asked)
+    parts = _parts(ledger) or dict.fromkeys(PARTS)
     return [
         render.si(whole["params"]),
         render.si(whole["macs"]),
         render.times(whole["macs"], unit["macs"]),
         render.si(whole["arithmetic"]),
-        *(render.percent(count, whole["arithmetic"]) for count in (_parts(ledger) or {}).values()),
+        *("" if count is None else render.percent(count, whole["arithmetic"]) for count in parts.values()),
+        *(render.si(whole[metric]) for metric in asked),
     ]
 
 
@@ -81,8 +90,8 @@ def _parts(ledger: Ledger) -> dict[str, Dim] | None:
     return parts
 
 
-def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[str, Any]:
-    whole = countable(ledger)
+def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim], asked: Sequence[str]) -> dict[str, Any]:
+    whole = _whole(ledger, asked)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     return {
         "layer": subject.layer.name,
@@ -91,6 +100,6 @@ def _document(subject: Subject, ledger: Ledger, unit: dict[str, Dim]) -> dict[st
         "arithmetic_of": _parts(ledger),
         # Exact: numerator and denominator, since a quotient of integers this large is no float.
         "of_baseline": {
-            metric: [whole[metric], unit[metric]] for metric in METRICS if metric in whole and metric in unit
+            metric: [whole[metric], unit[metric]] for metric in (*METRICS, *asked) if metric in whole and metric in unit
         },
     }

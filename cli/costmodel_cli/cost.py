@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import spoken
-from costmodel.conventions import CONVENTIONS, METRICS, of_row, totals
+from costmodel.conventions import METRICS, of_row, total, totals
+from costmodel.conventions import counts as counts_of
 from costmodel.ledger import Ledger, Row
+from costmodel.memory import peak
 from costmodel.subjects import read
 from costmodel_cli import reading, render
 
 
-def run(layer: str, shape: str, given: Sequence[str], *, as_json: bool) -> None:
-    """Print a layer's operations and totals at a shape."""
+def run(layer: str, shape: str, given: Sequence[str], asked: Sequence[str], *, as_json: bool) -> None:
+    """Print a layer's operations and totals at a shape, and what else is `asked`."""
     subject = read(layer, given)
     sizes = reading.shape(shape)
     ledger = subject.layer.run(sizes, subject.options)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     if as_json:
-        render.show_json(_document(subject.layer.name, sizes, options, ledger))
+        render.show_json({**_document(subject.layer.name, sizes, options, ledger), **more(ledger, asked)})
         return
     table = render.table(["operation", "output"], ["params", "MACs", "arithmetic", "share"])
     whole = totals(ledger)
@@ -33,11 +35,29 @@ def run(layer: str, shape: str, given: Sequence[str], *, as_json: bool) -> None:
     table.add_row("total", "", *(render.number(whole[metric]) for metric in ("params", "macs", "arithmetic")), "")
     summary = render.table(["", ""], [""], header=False)
     for metric in METRICS:
-        meaning = CONVENTIONS[metric].counts if metric in CONVENTIONS else "learned numbers, shared ones once"
-        summary.add_row(metric, meaning, render.si(whole[metric]))
+        summary.add_row(metric, counts_of(metric), render.si(whole[metric]))
+    for metric in asked:
+        summary.add_row(metric, counts_of(metric), render.si(total(ledger, metric)))
     title = f"{subject.layer.name} at {render.shape(sizes)}" + (f" · {render.options(options)}" if options else "")
     left_out = "Left out: kinds, inputs, elements moved, arithmetic by kind. --json has all, exactly."
-    render.show(title, "", table, "", summary, *_facts(ledger), "", left_out)
+    render.show(title, "", table, "", summary, *peaks(ledger, asked), *_facts(ledger), "", left_out)
+
+
+def more(ledger: Ledger, asked: Sequence[str]) -> dict[str, Any]:
+    """What is `asked` of a ledger, for JSON, and the operations that hold the peaks in it."""
+    held = {metric: peak(ledger, dtype).row for metric, dtype in _peaks(asked)}
+    return {**{metric: total(ledger, metric) for metric in asked}, **({"peak_operation": held} if held else {})}
+
+
+def peaks(ledger: Ledger, asked: Sequence[str]) -> list[str]:
+    """A sentence for each peak that is `asked`."""
+    said = [f"{metric} is reached in {peak(ledger, dtype).row}." for metric, dtype in _peaks(asked)]
+    return ["", *said] if said else []
+
+
+def _peaks(asked: Sequence[str]) -> list[tuple[str, str]]:
+    parts = ((metric, *metric.partition(":")) for metric in asked)
+    return [(metric, dtype or "fp32") for metric, name, _, dtype in parts if name == "peak-bytes"]
 
 
 def _facts(ledger: Ledger) -> list[str]:

@@ -1,5 +1,6 @@
 """``costmodel formula``."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,9 @@ def run(
         arguments = ", ".join(derivation.symbols)
         imports = sorted({line for formula in formulas for line in formula.imports()})
         print("".join(f"{line}\n" for line in imports), end="\n" if imports else "")
-        print("\n".join(f"def {f.metric}({arguments}):\n    return {f.python()}" for f in formulas))
+        print(
+            "\n".join(f"def {re.sub('[-:]', '_', f.metric)}({arguments}):\n    return {f.python()}" for f in formulas)
+        )
     elif form == "latex":
         print("\n".join(f.latex() for f in formulas))
     else:

@@ -8,8 +8,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from costmodel.catalog import LAYERS, NETWORKS, spoken
-from costmodel.conventions import METRICS
+from costmodel.conventions import ASKED
 from costmodel.dimension import CostModelError
+from costmodel.memory import DTYPES
+from costmodel_cli import reading
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.page import printed_at_once
 from costmodel_cli.reading import AXES, DEVICES, FIGURES, FORMS
@@ -115,6 +117,16 @@ Options = Annotated[
         help="An option of the layer; repeatable.",
     ),
 ]
+Dtype = Annotated[
+    str | None,
+    typer.Option(metavar="DTYPE", autocompletion=_complete(DTYPES), help="Of a metric in bytes; fp32 unless given."),
+]
+More = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric", metavar="METRIC", autocompletion=_complete(ASKED), help="Told too, as peak-bytes; repeatable."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; its integers are exact.")]
 
 
@@ -147,11 +159,18 @@ def list_layers(as_json: Json = False) -> None:
 
 
 @app.command(cls=_Command, epilog=_example("costmodel cost cbam --shape 1x256x56x56 -p reduction=8"))
-def cost(layer: Layer, shape: Shape, option: Options = None, as_json: Json = False) -> None:
+def cost(
+    layer: Layer,
+    shape: Shape,
+    option: Options = None,
+    metric: More = None,
+    dtype: Dtype = None,
+    as_json: Json = False,
+) -> None:
     """Count a layer at a shape, operation by operation."""
     from costmodel_cli import cost as command
 
-    command.run(layer, shape, option or [], as_json=as_json)
+    command.run(layer, shape, option or [], reading.more(metric or [], dtype), as_json=as_json)
 
 
 @app.command(
@@ -175,12 +194,14 @@ def compare(
             help="What the others are multiples of: conv, or the first where a network is among them, unless given.",
         ),
     ] = None,
+    metric: More = None,
+    dtype: Dtype = None,
     as_json: Json = False,
 ) -> None:
     """Count layers side by side, each as a multiple of the 3x3 convolution there."""
     from costmodel_cli import compare as command
 
-    command.run(layers, shape, baseline, as_json=as_json)
+    command.run(layers, shape, baseline, reading.more(metric or [], dtype), as_json=as_json)
 
 
 @app.command(
@@ -192,8 +213,9 @@ def formula(
     option: Options = None,
     metric: Annotated[
         str | None,
-        typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="One metric; all of them unless given."),
+        typer.Option(metavar="METRIC", autocompletion=_complete(ASKED), help="One metric; all of them unless given."),
     ] = None,
+    dtype: Dtype = None,
     form: Annotated[
         str, typer.Option("--as", metavar="FORM", autocompletion=_complete(FORMS), help="text, latex, python or json.")
     ] = "text",
@@ -209,7 +231,8 @@ def formula(
     """
     from costmodel_cli import formula as command
 
-    command.run(layer, option or [], metric, form, shape, video=video, as_json=as_json)
+    chosen = None if metric is None else reading.metric(metric, dtype)
+    command.run(layer, option or [], chosen, form, shape, video=video, as_json=as_json)
 
 
 @app.command(
@@ -242,6 +265,8 @@ def network(
     shape: Annotated[
         str | None, typer.Option("--input", "-i", metavar="S", help="1x3x224x224, or what the network was made for.")
     ] = None,
+    metric: More = None,
+    dtype: Dtype = None,
     formula: Annotated[bool, typer.Option("--formula", help="Closed forms in N, H and W instead.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -252,7 +277,8 @@ def network(
     """
     from costmodel_cli import network as command
 
-    command.run(name, with_ or [], at or [], option or [], shape, formula=formula, as_json=as_json)
+    asked = reading.more(metric or [], dtype)
+    command.run(name, with_ or [], at or [], option or [], shape, asked, formula=formula, as_json=as_json)
 
 
 @app.command(
@@ -371,7 +397,7 @@ def derive(
     raise typer.Exit(command.run(target, shape, init or [], allow_uncounted=allow_uncounted, as_json=as_json))
 
 
-Metric = Annotated[str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is compared.")]
+Metric = Annotated[str, typer.Option(metavar="METRIC", autocompletion=_complete(ASKED), help="What is compared.")]
 Over = Annotated[
     str,
     typer.Option(
@@ -392,6 +418,7 @@ def crossover(
     over: Over,
     at: At = None,
     metric: Metric = "macs",
+    dtype: Dtype = None,
     as_json: Json = False,
 ) -> None:
     """Find where one layer becomes cheaper than another, exactly.
@@ -400,7 +427,7 @@ def crossover(
     """
     from costmodel_cli import crossover as command
 
-    command.run(a, b, over, at or [], metric, as_json=as_json)
+    command.run(a, b, over, at or [], reading.metric(metric, dtype), as_json=as_json)
 
 
 @app.command(cls=_Command, epilog=_example("costmodel fit non-local --over side --limit 5e9 --at c=512"))
@@ -411,12 +438,13 @@ def fit(
     option: Options = None,
     at: At = None,
     metric: Metric = "macs",
+    dtype: Dtype = None,
     as_json: Json = False,
 ) -> None:
     """Find the largest size at which a layer fits a budget."""
     from costmodel_cli import fit as command
 
-    command.run(layer, option or [], over, at or [], metric, limit, as_json=as_json)
+    command.run(layer, option or [], over, at or [], reading.metric(metric, dtype), limit, as_json=as_json)
 
 
 @app.command(
@@ -447,6 +475,7 @@ def plot(
     ] = None,
     at: At = None,
     metric: Metric = "macs",
+    dtype: Dtype = None,
 ) -> None:
     """Draw what layers cost, with the exact places where they cross; needs matplotlib.
 
@@ -458,7 +487,7 @@ def plot(
     """  # noqa: D301 (the mark that keeps the lines below it as they are)
     from costmodel_cli import plot as command
 
-    command.run(kind, layers, over or [], at or [], metric, output)
+    command.run(kind, layers, over or [], at or [], reading.metric(metric, dtype), output)
 
 
 @app.command(
@@ -530,16 +559,21 @@ def validate(
     prove: Annotated[
         bool, typer.Option("--prove", help="Prove the counts for all sizes instead, on no device; some minutes.")
     ] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Hold memory and training against them instead; a minute, without fvcore.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold the counts against real torch modules, as integers; needs torch and fvcore."""
+    if prove and memory:
+        raise CostModelError("--prove and --memory are two checks: choose one")
     if prove:
         from costmodel_cli import prove as proofs
 
         raise typer.Exit(proofs.run(layers or [], report, as_json=as_json))
     from costmodel_cli import validate as command
 
-    raise typer.Exit(command.run(layers or [], device, report, as_json=as_json))
+    raise typer.Exit(command.run(layers or [], device, report, as_json=as_json, memory=memory))
 
 
 @app.command(
@@ -571,8 +605,9 @@ def sweep(
         typer.Option(metavar="SIZES", help="Sizes and options that are no axis, as side=28,n=2; n is 1 unless given."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(metavar="METRIC", autocompletion=_complete(METRICS), help="What is counted.")
+        str, typer.Option(metavar="METRIC", autocompletion=_complete(ASKED), help="What is counted.")
     ] = "macs",
+    dtype: Dtype = None,
 ) -> None:
     """Count layers over a grid of sizes, exactly, into a file.
 
@@ -581,7 +616,7 @@ def sweep(
     """
     from costmodel_cli import sweep as command
 
-    raise typer.Exit(command.run(layers, grid, at or [], metric, output))
+    raise typer.Exit(command.run(layers, grid, at or [], reading.metric(metric, dtype), output))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

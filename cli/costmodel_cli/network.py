@@ -6,11 +6,12 @@ from typing import Any
 
 from costmodel import subjects
 from costmodel.catalog import Subject, spoken
-from costmodel.conventions import METRICS, countable
-from costmodel.dimension import CostModelError
+from costmodel.conventions import METRICS, countable, total
+from costmodel.dimension import CostModelError, Dim
 from costmodel.insertion import Insert, Site, Stage, by_stage, spelled
 from costmodel.ledger import Ledger
 from costmodel_cli import reading, render
+from costmodel_cli.cost import more, peaks
 
 
 def run(
@@ -19,11 +20,12 @@ def run(
     at: Sequence[str],
     given: Sequence[str],
     shape: str | None,
+    asked: Sequence[str],
     *,
     formula: bool,
     as_json: bool,
 ) -> None:
-    """Print what a network costs by stage, with layers inserted."""
+    """Print what a network costs by stage, with layers inserted, and what else is `asked` of it."""
     bare, inserts, alone = subjects.parts(name, reading.guest)
     if alone:
         raise CostModelError(f"what layers cost alone is no network: see 'costmodel cost \"{name}\"'")
@@ -34,6 +36,8 @@ def run(
     if formula:
         if shape:
             raise CostModelError("a formula is for all sizes: give --formula or --input")
+        if asked:
+            raise CostModelError(f"--formula has no --metric: 'costmodel formula NETWORK --metric {asked[0]}' may")
         _show_formulas(Subject(layer, base.options, said), as_json=as_json)
         return
     sizes = reading.shape(shape) if shape else base.layer.input or ()
@@ -42,9 +46,11 @@ def run(
     placed = [(insert, insert.sites(base.layer, options)) for insert in inserts]
     options |= ledger.chosen
     if as_json:
-        render.show_json(_document(base.layer.name, options, placed, sizes, ledger))
-    else:
-        _show(f"{said} at {render.shape(sizes)} · {render.options(options)}", placed, ledger)
+        render.show_json({**_document(base.layer.name, options, placed, sizes, ledger), **more(ledger, asked)})
+        return
+    bare_ledger = base.layer.run(sizes, base.options) if placed and asked else ledger
+    without = {metric: total(bare_ledger, metric) for metric in asked}
+    _show(f"{said} at {render.shape(sizes)} · {render.options(options)}", placed, ledger, without)
 
 
 def _inserts(layers: Sequence[str], at: Sequence[str]) -> list[Insert]:
@@ -65,7 +71,8 @@ Placed = Sequence[tuple[Insert, Sequence[Site]]]
 """What is inserted, and its sites."""
 
 
-def _show(title: str, placed: Placed, ledger: Ledger) -> None:
+def _show(title: str, placed: Placed, ledger: Ledger, without: Mapping[str, Dim]) -> None:
+    """Everything; `without` is what else is asked, of the network without what is inserted."""
     stages = by_stage(ledger)
     table = render.table(["stage", "output"], ["params", "MACs", *(["+ params", "+ MACs", "share"] if placed else [])])
     for stage in stages:
@@ -83,7 +90,10 @@ def _show(title: str, placed: Placed, ledger: Ledger) -> None:
     columns = [countable(each) for each in ledgers]
     for metric in METRICS:
         summary.add_row(metric, *(render.number(found[metric]) if metric in found else "—" for found in columns))
-    render.show(*lines, summary)
+    for metric, bare in without.items():
+        together = total(ledger, metric)
+        summary.add_row(metric, *map(render.number, [bare, together - bare, together] if placed else [together]))
+    render.show(*lines, summary, *peaks(ledger, [*without]))
 
 
 def _described(insert: Insert) -> str:

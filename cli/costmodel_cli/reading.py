@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from costmodel import catalog
 from costmodel.catalog import LONGEST, Subject, is_number, nearest
-from costmodel.conventions import METRICS
+from costmodel.conventions import ASKED, METRICS, known
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel.memory import DTYPES, MEASURES
 from costmodel.subjects import read
 from costmodel_cli.exit_codes import Unchecked
 
@@ -46,11 +47,29 @@ def size(text: str, what: str) -> int:
     return int(text)
 
 
-def metric(text: str) -> str:
-    """One of `METRICS`."""
-    if text not in METRICS:
-        raise CostModelError(f"a metric is one of {', '.join(METRICS)}, not {abbreviate(text)}{nearest(text, METRICS)}")
+def metric(text: str, dtype: str | None = None) -> str:
+    """One of `ASKED`, in bytes of elements of `dtype`."""
+    name = text.partition(":")[0]
+    if name not in ASKED:
+        raise CostModelError(f"a metric is one of {', '.join(ASKED)}, not {abbreviate(text)}{nearest(text, ASKED)}")
+    if dtype is not None:
+        one_of(dtype, "--dtype", tuple(DTYPES))
+        if name not in MEASURES or text != name:
+            raise CostModelError(f"--dtype is for {', '.join(MEASURES)}, and {text} has none or one already")
+        text = f"{name}:{dtype}"
+    if not known(text):
+        raise CostModelError(f"{abbreviate(text)} names no dtype: {', '.join(DTYPES)}")
     return text
+
+
+def more(texts: Iterable[str], dtype: str | None) -> list[str]:
+    """Of `ASKED` those that are told only where they are asked for; `dtype` is for those in bytes."""
+    texts = list(texts)
+    in_bytes = [text for text in texts if text in MEASURES]
+    if dtype is not None and not in_bytes:
+        raise CostModelError(f"--dtype is for a --metric in bytes: {', '.join(MEASURES)}")
+    asked = dict.fromkeys(metric(text, dtype if text in MEASURES else None) for text in texts)
+    return [name for name in asked if name not in METRICS]
 
 
 def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:
@@ -97,12 +116,16 @@ def sizes(pairs: Iterable[str]) -> dict[str, int]:
 
 
 def amount(text: str) -> int:
-    """``5000000000``, ``5e9`` or ``1.5e9``: a whole number."""
+    """``5000000000``, ``5e9`` or ``1.5e9``, and of bytes ``16GiB`` or ``80GB``: a whole number."""
+    if unit := re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([KMGT])(i?)B", text):
+        count = Decimal(unit[1]) * (1024 if unit[3] else 1000) ** ("KMGT".index(unit[2]) + 1)
+        if count >= 1 and count == int(count):
+            return int(count)
     if re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?(e[0-9]{1,3})?", text.lower()):
         number = Decimal(text)
         if number >= 1 and number == int(number):
             return int(number)
-    raise CostModelError(f"a limit is a whole number, such as 5000000000 or 5e9, not {abbreviate(text)}")
+    raise CostModelError(f"a limit is a whole number, such as 5000000000, 5e9 or 16GiB, not {abbreviate(text)}")
 
 
 def axes(given: Iterable[str], flag: str, usual: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:

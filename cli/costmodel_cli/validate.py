@@ -1,4 +1,4 @@
-"""``costmodel validate``."""
+"""``costmodel validate``, and ``costmodel validate --memory``."""
 
 import contextlib
 import os
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from costmodel.validate import Report
 
 
-def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool) -> Exit:
-    """Compare counts with torch modules', print the verdict and write the report."""
+def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool, memory: bool = False) -> Exit:
+    """Compare counts, or `memory` and training, with torch modules', print the verdict and write the report."""
     names = [find(name).name for name in layers]
     reading.one_of(device, "--device", reading.DEVICES)
-    from costmodel.validate import Unavailable, validate
+    from costmodel.validate import Unavailable, require, validate
 
     try:
+        if memory:
+            require("torch", "costmodel.validate.memory", what="validate --memory")
         with writing(report) as file, progress() as advance:
-            found = validate(names, device=device, progress=advance)
+            if memory:
+                from costmodel.validate.memory import validate_memory
+
+                found = validate_memory(names, advance)
+            else:
+                found = validate(names, device=device, progress=advance)
             if file:
                 file.write(found.to_json() + "\n")
     except Unavailable as error:
@@ -55,7 +62,8 @@ def writing(path: str | None) -> Iterator[IO[str] | None]:
     except (OSError, ValueError) as error:
         if isinstance(error, CostModelError):
             raise
-        raise CostModelError(f"the report cannot be written to {abbreviate(path)}: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise CostModelError(f"the report cannot be written to {abbreviate(path)}: {why}") from None
     try:
         with file:
             yield file

@@ -193,6 +193,8 @@ class _Reading:
                     first = _multiplied(first, other)
                 case "min":
                     first = self._least(first, other)
+                case "max":
+                    first = other if self._least(first, other) is first else first
                 case _:
                     first = self._divided(first, other)
         return first

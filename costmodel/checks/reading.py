@@ -12,6 +12,7 @@ import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LAYERS, LONGEST, Layer, Subject, find, nearest, read, spoken
@@ -19,8 +20,8 @@ from costmodel.checks.coverage import Condition, Known
 from costmodel.checks.derived import Undecided, derived
 from costmodel.checks.names import SIZES, Names, check_sizes
 from costmodel.claims.reading import in_positions
-from costmodel.conventions import METRICS, of_row, total
-from costmodel.dimension import CostModelError, Dim, abbreviate
+from costmodel.conventions import ASKED, known, of_row, total
+from costmodel.dimension import CostModelError, Dim, abbreviate, maximum, minimum
 from costmodel.ledger import Ledger
 from costmodel.symbolic import expression, parse, symbol
 from costmodel.symbolic.domain import guard_text
@@ -181,6 +182,9 @@ class _Reader:
                 return self._value(argument, text) // 1
             case ast.Call(ast.Name("ceil"), [argument], []):
                 return -(-self._value(argument, text) // 1)
+            case ast.Call(ast.Name("max" | "min" as name), [_, _, *_] as arguments, []):
+                values = [self._value(argument, text) for argument in arguments]
+                return maximum(*values) if name == "max" else reduce(minimum, values)
             case ast.Constant(str(formula)):
                 return self._value(tree(plain := _plain(formula)), plain)
             case ast.Constant(number) if type(number) in (int, float):
@@ -197,7 +201,7 @@ class _Reader:
 
     def _derived(self, target: str, constructed: Sequence[ast.keyword], metric: str) -> Dim:
         """``derive("package.module:Name", channels=64).macs``."""
-        _check_metric(metric)
+        metric = _metric(metric)
         try:
             init = {str(word.arg): ast.literal_eval(word.value) for word in constructed}
         except (ValueError, TypeError):
@@ -232,7 +236,7 @@ class _Reader:
 
     def _cost(self, metric: str, node: ast.expr, rows: Sequence[ast.expr], text: str) -> Dim:
         """``macs(se)``, ``macs(conv(out=c, side=28))`` or, of some of its rows, ``macs(non-local, "affinity")``."""
-        _check_metric(metric)
+        spelled, metric = metric, _metric(metric)
         subject, sizes, constraints = self._subject(node, text)
         layer = subject.layer
         options = {**subject.options, **self._names.open_options(subject)}
@@ -255,7 +259,7 @@ class _Reader:
                 ledger.bounds.append((1, value))
         counted = _counted(ledger, metric, names)
         said = ", ".join([subject.name, *names])
-        self._costs.append(Cost(f"{metric}({said})", metric, counted, layer, shape, options, ledger))
+        self._costs.append(Cost(f"{spelled}({said})", metric, counted, layer, shape, options, ledger))
         return counted
 
     def _subject(self, node: ast.expr, text: str) -> tuple[Subject, dict[str, Dim], list[Dim]]:
@@ -305,12 +309,14 @@ class _Reader:
         return Subject(layer, options, ast.get_source_segment(text, node) or name), sizes, constraints
 
 
-def _check_metric(metric: str) -> None:
-    if metric not in METRICS:
-        hint = f"; a layer stands inside, as in macs({metric})" if metric.replace("_", "-") in LAYERS else ""
-        raise CostModelError(
-            f"a cost is one of {', '.join(METRICS)}, not {abbreviate(metric)}{nearest(metric, METRICS)}{hint}"
-        )
+def _metric(word: str) -> str:
+    """The metric that `word` spells as a name may be: ``peak_bytes``, ``peak_bytes_bf16``."""
+    for said in (word.replace("_", "-"), ":".join(word.replace("_", "-").rsplit("-", 1))):
+        if known(said):
+            return said
+    names = [name.replace("-", "_") for name in ASKED]
+    hint = f"; a layer stands inside, as in macs({word})" if word.replace("_", "-") in LAYERS else ""
+    raise CostModelError(f"a cost is one of {', '.join(names)}, not {abbreviate(word)}{nearest(word, names)}{hint}")
 
 
 def _layer_name(node: ast.expr) -> tuple[str, list[ast.keyword]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from costmodel.checks.names import SPOKEN
 from costmodel.checks.reading import Cost, Statement
-from costmodel.conventions import of_row
+from costmodel.conventions import METRICS, of_row
 from costmodel.dimension import Dim
 from costmodel.symbolic import expression, expression_text, terms
 from costmodel.symbolic.notation import unrounded
@@ -66,6 +66,8 @@ def difference(statement: Statement) -> str | None:
 
 def _rows_of(cost: Cost, wanted: Dim) -> tuple[str, ...]:
     """The fewest rows of a layer, up to `MOST`, that together cost what is `wanted`; none if there are none."""
+    if cost.metric not in METRICS:
+        return ()
     counts: dict[str, Counter[Any]] = {}
     for row in cost.ledger.rows:
         counts.setdefault(row.name, Counter()).update(_summands(unrounded(expression(of_row(row, cost.metric)))))

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from costmodel.catalog import Subject
 from costmodel.plots.boundaries import Boundary, Plane
 from costmodel.plots.counts import counts, placed
-from costmodel.plots.figure import METRICS, Figure, drawing, ink, key, label, remark, shades, title
+from costmodel.plots.figure import Figure, drawing, ink, key, label, metric_label, remark, shades, title
 from costmodel.plots.plane import axes_of, lettered, limits, picture, pixels, room, stages
 from costmodel.plots.room import PLACES, box
 from costmodel.sweep import Grid
@@ -71,7 +71,7 @@ class Cheapest(NamedTuple):
         drawn = [line for line in self.boundaries if line.lines]
         with drawing(HEIGHT) as (figure, axes):
             axes_of(axes, self.grid)
-            title(axes, f"fewest {METRICS[self.grid.metric]}", self.at)
+            title(axes, f"fewest {metric_label(self.grid.metric)}", self.at)
             palette = ListedColormap([colours.get(number, "white") for number in range(len(names))])
             picture(axes, self.grid, self.winner, cmap=palette, vmin=-0.5, vmax=len(names) - 0.5)
             words = room(self.grid)

@@ -17,7 +17,6 @@ from costmodel.dimension import CostModelError
 from costmodel.plots.counts import counts, placed
 from costmodel.plots.figure import (
     LINES,
-    METRICS,
     POINT,
     SMALL,
     Figure,
@@ -25,6 +24,7 @@ from costmodel.plots.figure import (
     drawing,
     key,
     label,
+    metric_label,
     size_axis,
     title,
 )
@@ -92,7 +92,7 @@ class Curves(NamedTuple):
             for values, style in zip(self.grid.values.values(), LINES, strict=False):
                 axes.plot(sizes, values.astype(float), **style)
             _cost_axis(axes)
-            title(axes, METRICS[self.grid.metric], self.at, pad=14)
+            title(axes, metric_label(self.grid.metric), self.at, pad=14)
             _name_lines(axes, self.grid, [room / crowd for room in rooms])
             _name_marks(axes, self)
             texts = [mark.text for mark in self.marks]

@@ -76,7 +76,20 @@ METRICS = {
     "flops": "FLOPs (2 × MACs)",
     "fvcore": "operations by fvcore",
     "arithmetic": "arithmetic operations",
+    "inside-macs": "multiply-accumulates inside the map",
+    "peak-bytes": "peak of activations, bytes",
+    "saved-bytes": "saved for backward, bytes",
+    "moved-bytes": "bytes moved",
+    "training-macs": "multiply-accumulates of training",
 }
+
+
+def metric_label(metric: str) -> str:
+    """What `metric` counts, in words: ``peak of activations, bytes (bf16)``."""
+    name, _, dtype = metric.partition(":")
+    return f"{METRICS[name]} ({dtype})" if dtype else METRICS[name]
+
+
 SIZES = {
     "side": "feature map, height = width (positions)",
     "h": "height (positions)",

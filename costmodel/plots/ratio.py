@@ -12,7 +12,7 @@ from costmodel.catalog import Subject
 from costmodel.dimension import CostModelError
 from costmodel.plots.boundaries import Boundary, Plane
 from costmodel.plots.counts import counts, placed
-from costmodel.plots.figure import METRICS, SMALL, Figure, drawing, halo, key, remark, title
+from costmodel.plots.figure import SMALL, Figure, drawing, halo, key, metric_label, remark, title
 from costmodel.plots.plane import axes_of, boundary, fractions, limits, picture, room, stages
 from costmodel.plots.room import Box, box
 from costmodel.sweep import Grid
@@ -60,7 +60,7 @@ class Ratio(NamedTuple):
         levels = _levels(float(doublings.min()), float(doublings.max()))
         with drawing(HEIGHT) as (figure, axes):
             axes_of(axes, self.grid)
-            title(axes, f"{METRICS[self.grid.metric]}, {a} / {b}", self.at)
+            title(axes, f"{metric_label(self.grid.metric)}, {a} / {b}", self.at)
             image = picture(axes, self.grid, doublings, cmap="cividis")
             figure.colorbar(image, ticks=levels, format=FuncFormatter(_times)).outline.set_linewidth(0.6)
             borders = [level for level in levels if level.is_integer() and level]  # that of 0 is drawn exactly

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from costmodel.catalog import Subject, spoken
 from costmodel.dimension import CostModelError
 from costmodel.plots.counts import counts, placed
-from costmodel.plots.figure import METRICS, SMALL, Figure, drawing, ink, key, shades, size_axis, title
+from costmodel.plots.figure import SMALL, Figure, drawing, ink, key, metric_label, shades, size_axis, title
 from costmodel.plots.room import PLACES, Room, box
 from costmodel.sweep import Grid
 from costmodel.symbolic import LETTERS, Derivation, derive, symbol
@@ -91,7 +91,7 @@ class Terms(NamedTuple):
             size_axis(axes.xaxis, over, sizes[0], sizes[-1])
             axes.set(ylim=(low, high), ylabel="share of each term")
             axes.yaxis.set_major_formatter(PercentFormatter(1))
-            title(axes, f"{METRICS[self.grid.metric]} of {self.subject.name}", self.at)
+            title(axes, f"{metric_label(self.grid.metric)} of {self.subject.name}", self.at)
             for (text, share), colour in zip(shown.items(), shades(len(shown)), strict=True):
                 start = np.where(share < 0, down, up)
                 end = start + share

@@ -24,6 +24,7 @@ _OPERATIONS: dict[str, Any] = {
     "add": np.add,
     "mul": np.multiply,
     "min": np.minimum,
+    "max": np.maximum,
     "floordiv": np.floor_divide,
 }
 

@@ -41,6 +41,9 @@ def interval(node: Node, names: Mapping[str, Interval]) -> Interval:
         case "min":
             least, greatest = min(part.least for part in parts), min(part.greatest for part in parts)
             peak = 0
+        case "max":
+            least, greatest = max(part.least for part in parts), max(part.greatest for part in parts)
+            peak = 0
         case _:
             above, below = parts
             # What is divided by is at least 1, or the layer is not defined.

@@ -23,6 +23,8 @@ LETTERS = {letter.lower(): letter for letter in SIZES}
 def _lift(function: Callable[..., int], dims: Sequence[Dim], static: dict[str, Any]) -> sympy.Expr:
     if function.__name__ == "minimum":
         return sympy.Min(*dims)
+    if function.__name__ == "maximum":
+        return sympy.Max(*dims)
     if function.__name__ == "square_root":
         return sympy.floor(sympy.sqrt(*dims))
     return _named(function, tuple(static.items()))(*dims)
@@ -66,6 +68,7 @@ class Derivation(NamedTuple):
         formula = self.formula(metric)
         scope = {
             "min": min,
+            "max": max,
             "isqrt": math.isqrt,
             **{type(call).__name__: call.counts for call in formula.calls()},
             "__builtins__": {},

@@ -155,8 +155,8 @@ def _base_text(base: sympy.Expr) -> str:
         return f"⌈{_ratio_text(base.args[0])}⌉"
     if base.is_Add:
         return f"({expression_text(base)})"
-    if isinstance(base, (sympy.Min, sympy.Function)):
-        name = "min" if isinstance(base, sympy.Min) else type(base).__name__
+    if isinstance(base, (sympy.Min, sympy.Max, sympy.Function)):
+        name = "min" if isinstance(base, sympy.Min) else "max" if isinstance(base, sympy.Max) else type(base).__name__
         return f"{name}({', '.join(map(expression_text, base.args))})"
     return str(base)
 
@@ -191,6 +191,9 @@ class _Python(StrPrinter):  # type: ignore[misc]
 
     def _print_Min(self, expression: sympy.Min) -> str:
         return f"min({', '.join(map(self._print, expression.args))})"
+
+    def _print_Max(self, expression: sympy.Max) -> str:
+        return f"max({', '.join(map(self._print, expression.args))})"
 
 
 def is_root(rounded: sympy.Expr) -> bool:

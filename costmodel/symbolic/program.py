@@ -105,6 +105,8 @@ def _atom(base: sympy.Expr, counted: dict[str, Counting]) -> Node:
         return str(base)
     if isinstance(base, sympy.Min):
         return Call("min", tuple(_node(part, counted) for part in base.args))
+    if isinstance(base, sympy.Max):
+        return Call("max", tuple(_node(part, counted) for part in base.args))
     if isinstance(base, Counted):
         parts = tuple(_node(part, counted) for part in base.args)
         return _counting(Counting(base.counts, parts, base.static), counted)

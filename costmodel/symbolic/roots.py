@@ -15,6 +15,9 @@ def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy
 
     Raises `NotImplementedError` where other symbols leave no closed form, sign or order, or where it is not rational.
     """
+    if expression.atoms(sympy.Min, sympy.Max) and expression.free_symbols <= {variable}:
+        near = {root for case in _cases(expression) for root in positive_roots(case, variable)}
+        return sorted(root for root in near if sympy.simplify(expression.subs(variable, root)) == 0)
     polynomial = _numerator(expression, variable)
     if polynomial.degree() <= 0:
         return []
@@ -103,15 +106,33 @@ def sign(expression: sympy.Expr) -> int | None:
 def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remainder: int) -> list[sympy.Expr]:
     """The values of `variable`, from `remainder` on, at which `expression` as it reads on one residue class is 0.
 
+    And some at which it is not: where it would be, if a maximum in it were another one of its arguments.
+
     For ``variable = modulus·k + remainder`` every floor is a polynomial in k; its roots k ≥ 0, as values of `variable`.
 
     Raises `NotImplementedError` if floors are left.
     """
     k = sympy.Symbol("k", integer=True, nonnegative=True)
     inside = sympy.expand(expression.subs(variable, modulus * k + remainder))
-    if inside.atoms(sympy.floor, sympy.ceiling, sympy.Min, sympy.Max):
+    if inside.atoms(sympy.floor, sympy.ceiling):
         raise NotImplementedError(f"{variable} is rounded in a way that has no period")
+    roots = {root for case in _cases(inside) for root in _roots_of(case, k)}
+    return [modulus * root + remainder for root in roots]
+
+
+def _cases(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    """`expression` with one argument for each minimum and maximum: it is one of these wherever it is."""
+    choice = next(iter(expression.atoms(sympy.Min, sympy.Max)), None)
+    if choice is None:
+        yield expression
+        return
+    for argument in choice.args:
+        yield from _cases(sympy.expand(expression.xreplace({choice: argument})))
+
+
+def _roots_of(inside: sympy.Expr, k: sympy.Symbol) -> list[sympy.Expr]:
+    """The roots k ≥ 0 of a quotient of polynomials."""
     polynomial = sympy.Poly(sympy.together(inside).as_numer_denom()[0], k, domain="QQ")
     if polynomial.degree() <= 0:
         return []
-    return [modulus * root + remainder for root, _ in polynomial.real_roots(multiple=False) if root >= 0]
+    return [root for root, _ in polynomial.real_roots(multiple=False) if root >= 0]

@@ -88,7 +88,7 @@ class NetworkCase(NamedTuple):
 def cases(network: Layer) -> list[NetworkCase]:
     """Every case of a network."""
     assert network.input is not None
-    small = CLIP if network.video else SMALL if network.input[-1] > SMALL[-2] else TINY
+    small = small_input(network)
     deep = is_deep(network)
     found = [_case(network, {}, small, large=deep), _case(network, {}, network.input, large=True)]
     if not deep:
@@ -96,6 +96,18 @@ def cases(network: Layer) -> list[NetworkCase]:
             found += _changed(network, name, option, small)
         found.append(_case(network, {}, small, inserts=_guests(network)))
     return [case for case in found if case]
+
+
+def default(network: Layer) -> NetworkCase:
+    """A network by default at its small input, without data."""
+    shape = small_input(network)
+    return NetworkCase(network, {}, shape, True, network.run(shape, {}), network)
+
+
+def small_input(network: Layer) -> tuple[int, ...]:
+    """`CLIP`, `SMALL` or `TINY`, by what the network was made for."""
+    assert network.input is not None
+    return CLIP if network.video else SMALL if network.input[-1] > SMALL[-2] else TINY
 
 
 def _changed(network: Layer, name: str, option: Option, shape: tuple[int, ...]) -> list[NetworkCase]:

@@ -92,7 +92,7 @@ def _hold(case: "Case | NetworkCase", place: str, silent: list[str]) -> Iterator
     asked: list[Site] = []
     try:
         with torch.device(place), torch.no_grad():
-            module = case.module(place, asked) if isinstance(case, NetworkCase) else _layer(case)
+            module = case.module(place, asked) if isinstance(case, NetworkCase) else reference(case)
             x = torch.zeros(case.shape)
             outputs = module(x)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -119,7 +119,7 @@ def _hold(case: "Case | NetworkCase", place: str, silent: list[str]) -> Iterator
         raise
 
 
-def _layer(case: Case) -> "nn.Module":
+def reference(case: Case) -> "nn.Module":
     """The reference of a layer."""
     from costmodel.validate.references import REFERENCES
 
@@ -214,7 +214,7 @@ def _device(wanted: str) -> tuple[str, dict[str, str]]:
     return kind, {"type": kind, "name": name, "chosen": why}
 
 
-def versions() -> dict[str, str]:
-    """What a count by others depends on; fvcore needs NumPy, which it computes with."""
-    names = {name: metadata.version(name) for name in ("torch", "fvcore", "numpy")}
-    return {"python": platform.python_version(), "costmodel": __version__, **names}
+def versions(*names: str) -> dict[str, str]:
+    """What a count by others depends on: those packages, or all; fvcore needs NumPy, which it computes with."""
+    packages = {name: metadata.version(name) for name in names or ("torch", "fvcore", "numpy")}
+    return {"python": platform.python_version(), "costmodel": __version__, **packages}

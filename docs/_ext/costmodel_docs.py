@@ -3,8 +3,8 @@
 - a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
   repository, put into ``notebooks/``
 - ``{run}``: a command and what it prints, or draws
-- ``{conventions}``, ``{tools}``, ``{networks}``, ``{published}``, ``{evidence}``, ``{certificates}``, ``{commands}``,
-  ``{docstring}``: what the code, the tables and the reports say
+- ``{conventions}``, ``{memory}``, ``{tools}``, ``{networks}``, ``{published}``, ``{evidence}``, ``{certificates}``,
+  ``{commands}``, ``{docstring}``: what the code, the tables and the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
 
@@ -39,6 +39,7 @@ from costmodel.claims.published import READINGS, VERDICTS, Found, check, figures
 from costmodel.conventions import of_row, total, totals
 from costmodel.insertion import Site, sites_of
 from costmodel.ledger import Ledger
+from costmodel.memory import KEPT, Kept
 from costmodel.symbolic import Formula, derive
 from costmodel.tools import SPELLINGS, TOOLS
 from costmodel_cli.main import app
@@ -244,6 +245,31 @@ class Conventions(Markdown):
 def _weights(weights: Any) -> str:
     per = {"input": "element of the input", "output": "element of the output"}
     return ", ".join(f"{weight} per {per.get(quantity, quantity)}" for quantity, weight in weights.items()) or "nothing"
+
+
+class Memory(Markdown):
+    """What operations keep for backward."""
+
+    def markdown(self) -> str:
+        """What is kept, and the operations that keep it."""
+        kinds: dict[str, list[str]] = {}
+        for kind, kept in KEPT.items():
+            kinds.setdefault(keeps(kept), []).append(f"`{kind}`")
+        return table(("keeps", "operations"), ((words, ", ".join(of)) for words, of in kinds.items()))
+
+
+def keeps(kept: Kept) -> str:
+    """``its input and a mean and a deviation of each channel``."""
+    parts = []
+    if len(kept.inputs) > 1:
+        parts.append("each factor" + ", if the other one requires a gradient" * kept.crosswise)
+    elif kept.inputs:
+        parts.append("its input" + ", if its weights require a gradient" * kept.crosswise)
+    parts += ["its output"] * kept.output + ["the place of each maximum"] * kept.places
+    if kept.statistics:
+        of = {1: "channel", 2: "vector that it normalises"}[kept.statistics]
+        parts.append(f"a mean and a deviation of each {of}")
+    return " and ".join(parts) or "nothing"
 
 
 class Tools(Markdown):
@@ -502,6 +528,7 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.connect("builder-inited", write_layer_pages)
     sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
-    for directive in (Run, Commands, Conventions, Tools, Networks, Published, Docstring, Evidence, Certificates):
+    made = (Run, Commands, Conventions, Memory, Tools, Networks, Published, Docstring, Evidence, Certificates)
+    for directive in made:
         sphinx.add_directive(directive.__name__.lower(), directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

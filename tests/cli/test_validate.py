@@ -205,3 +205,37 @@ def test_for_real(costmodel_, tmp_path) -> None:
         assert row.keys() >= {"layer", "options", "shape", "quantity", "oracle", "ours", "theirs", "equal"}
         assert row["equal"] is True
         assert row["ours"] == row["theirs"]
+
+
+@pytest.mark.parametrize("theirs, status", [(32768, 0), (1, 1)])
+def test_memory(costmodel_, monkeypatch, tmp_path, theirs, status) -> None:
+    """--memory is a validation like the other: the table, what is not covered, the report and the exit code."""
+    asked = []
+
+    def validate_memory(layers, progress):
+        asked.append(layers)
+        if progress:
+            progress(1, 1, "se")
+        return report(comparison(theirs=theirs), not_covered=["bytes moved: no oracle knows them"])
+
+    monkeypatch.setattr("costmodel.validate.memory.validate_memory", validate_memory)
+    path = tmp_path / "report.json"
+    result = costmodel_("validate", "--memory", "se", "--report", str(path))
+    assert (result.status, result.err, asked) == (status, "", [["se"]])
+    assert "bytes moved: no oracle knows them" in result.out
+    assert json.loads(path.read_text(encoding="utf-8"))["failed"] == status
+
+
+def test_memory_without_torch(costmodel_, monkeypatch) -> None:
+    """Nothing was checked: exit 3, and what to install; fvcore is not asked for."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = costmodel_("validate", "--memory", "se")
+    assert result.status == 3
+    assert "validate --memory needs torch, which is not installed" in result.err
+    assert "fvcore" not in result.err
+
+
+def test_memory_and_proofs_are_two_checks(costmodel_) -> None:
+    """Both at once is bad input."""
+    result = costmodel_("validate", "--memory", "--prove")
+    assert (result.status, "choose one" in result.err) == (2, True)

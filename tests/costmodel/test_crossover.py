@@ -1,5 +1,6 @@
 """Crossings: known ones, against every integer tried, and the questions that have no answer."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodel import CostModelError, find, totals
 from costmodel.catalog import Subject
+from costmodel.conventions import total
 from costmodel.crossover import Crossover, costs, crossover, forms, largest
 from costmodel.symbolic import derive, expression_text, symbol
 from costmodel.symbolic.roots import positive_roots
@@ -41,6 +43,41 @@ def test_position_and_channel_attention_cross_at_two_thirds_of_the_channels() ->
     assert (crossing.last_before, crossing.first_after, crossing.cheaper_before) == (341, 342, "danet-pam")
     assert by_torch("danet-pam", 1, 512, 11, 31) < by_torch("danet-cam", 1, 512, 11, 31)
     assert by_torch("danet-pam", 1, 512, 18, 19) > by_torch("danet-cam", 1, 512, 18, 19)
+
+
+@pytest.mark.parametrize(
+    "a, b, over, metric, at",
+    [
+        ("non-local", "danet-pam", "side", "peak-bytes", {"c": 64}),
+        ("non-local", "danet-pam", "side", "peak-bytes:bf16", {"c": 67}),
+        ("non-local", "danet-cam", "c", "peak-bytes", {"side": 7}),
+        ("danet-pam", "danet-cam", "p", "saved-bytes", {"c": 61}),
+        ("cbam", "non-local", "c", "peak-bytes", {"side": 5}),
+        ("cbam", "danet-cam", "c", "saved-bytes", {"side": 5}),
+        ("conv", "non-local", "side", "training-macs", {"c": 8}),
+        ("cbam", "gc", "side", "moved-bytes", {"c": 37}),
+    ],
+)
+def test_memory_and_training_cross_where_integers_say(a, b, over, metric, at) -> None:
+    """With a maximum of operations on either side: every integer up to 200 is on the side that the answer says."""
+    answer = crossed(subject(a), subject(b), over, metric, **at)
+    run = {}
+    for value in range(1, 201):
+        sizes = at | {over: value}
+        height, width = (sizes["p"], 1) if "p" in sizes else (sizes["side"],) * 2
+        try:
+            counted = [total(find(name).run((1, sizes["c"], height, width), {}), metric) for name in (a, b)]
+        except CostModelError:
+            continue
+        run[value] = (counted[0] > counted[1]) - (counted[0] < counted[1])
+    changes = [(last, first) for (last, one), (first, other) in itertools.pairwise(run.items()) if one != other]
+    said = {(crossing.last_before, crossing.first_after) for crossing in answer.crossings}
+    # Where both cost the same at one integer, the answer names it as equal, and has one crossing for two changes.
+    for last, first in changes:
+        assert (last, first) in said or 0 in (run[last], run[first])
+    for last, first in said:
+        if last and first and first <= 200:
+            assert run[last] != run[first]
 
 
 def test_non_local_products_overtake_its_convolutions_at_twice_the_channels() -> None:

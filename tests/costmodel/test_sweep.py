@@ -12,11 +12,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel import LAYERS, METRICS, CostModelError, Ledger, Row, find, ledger, totals
+from costmodel import LAYERS, METRICS, CostModelError, Ledger, Row, find, ledger, memory, totals
 from costmodel.catalog import Subject
+from costmodel.conventions import total
 from costmodel.sweep import Compiled, Grid, blocks, compile_formula, evaluate, grid
+from costmodel.sweep.bounds import Interval, interval
 from costmodel.sweep.compiled import LARGEST
 from costmodel.symbolic import derive, symbol
+from costmodel.symbolic.program import Call
 
 
 def test_sizes_and_options_broadcast() -> None:
@@ -65,7 +68,7 @@ def closed(name: str, metric: str, **options: Any) -> Compiled:
     channels=st.lists(st.integers(2, 40).map(lambda half: 32 * half), min_size=1, max_size=3),
     heights=st.lists(st.integers(3, 23), min_size=1, max_size=3),
     widths=st.lists(st.integers(3, 23), min_size=1, max_size=3),
-    metric=st.sampled_from(METRICS),
+    metric=st.sampled_from([*METRICS, *memory.NAMES, "peak-bytes:bf16"]),
 )
 def test_as_the_layer_program(name, options, channels, heights, widths, metric) -> None:
     """At every point of random grids a compiled formula counts what the layer's own program does there."""
@@ -74,7 +77,7 @@ def test_as_the_layer_program(name, options, channels, heights, widths, metric) 
     counted = compiled(N=2, C=np.reshape(channels, (-1, 1, 1)), H=np.reshape(heights, (-1, 1)), W=widths)
     assert counted.dtype == np.int64
     assert counted.tolist() == [
-        [[totals(layer.run((2, c, h, w), options))[metric] for w in widths] for h in heights] for c in channels
+        [[total(layer.run((2, c, h, w), options), metric) for w in widths] for h in heights] for c in channels
     ]
 
 
@@ -158,6 +161,28 @@ def test_never_wraps(sizes, metric) -> None:
     n, c, h, w = sizes
     compiled = closed("non-local", metric, reduction=1)
     assert int(compiled(N=n, C=[c], H=h, W=w)[0]) == totals(ledger("non-local", sizes, reduction=1))[metric]
+
+
+def test_a_maximum_on_either_side_of_the_largest_integer() -> None:
+    """A peak that int64 just holds is in it, the next size is not; which operation holds it changes on the way."""
+    compiled = closed("non-local", "peak-bytes", reduction=1)
+    found = [compiled(N=1, C=2, H=[1, side], W=side) for side in (2**9, 2**10, 2**14, 2**15)]
+    assert [counted.dtype for counted in found] == [np.int64, np.int64, np.int64, object]
+    for counted, side in zip(found, (2**9, 2**10, 2**14, 2**15), strict=True):
+        sizes = [(1, 2, height, side) for height in (1, side)]
+        assert counted.tolist() == [total(ledger("non-local", size, reduction=1), "peak-bytes") for size in sizes]
+
+
+@given(*[st.integers(1, 30)] * 2, *[st.integers(0, 40)] * 2)
+def test_bounds_of_a_maximum(x: int, y: int, more: int, yet_more: int) -> None:
+    """The interval of a maximum holds every value of it, and is as narrow as those of its parts let it be."""
+    node = Call("max", (Call("mul", ("x", "x")), Call("add", ("y", Call("mul", (-3, "x")))), 7))
+    ends = {"x": (x, x + more), "y": (y, y + yet_more)}
+    bounds = interval(node, {name: Interval(least, most, most) for name, (least, most) in ends.items()})
+    values = [max(a * a, b - 3 * a, 7) for a in range(x, x + more + 1) for b in (y, y + yet_more)]
+    assert bounds.least <= min(values) <= max(values) <= bounds.greatest
+    assert bounds.greatest == max((x + more) ** 2, y + yet_more - 3 * x, 7)
+    assert bounds.peak >= bounds.greatest
 
 
 def test_a_factor_of_zero_hides_no_wrap() -> None:

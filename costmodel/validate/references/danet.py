@@ -18,8 +18,10 @@ class PositionAttention(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.query(x).flatten(2), self.key(x).flatten(2), self.value(x).flatten(2)
+        query, key = self.query(x).flatten(2), self.key(x).flatten(2)
         attention = torch.bmm(query.transpose(1, 2), key).softmax(2)
+        # Only now, as in the authors' code: during the softmax there are no values.
+        value = self.value(x).flatten(2)
         e = torch.bmm(value, attention.transpose(1, 2)).reshape(x.shape)
         return self.alpha * e + x
 

@@ -2,6 +2,7 @@
 
 import itertools
 import operator
+import re
 from fractions import Fraction
 
 import pytest
@@ -38,7 +39,14 @@ LAYERS = (
     "sparse-attention:heads=1,pattern=fixed,summary=1",
     "depthwise-separable:stride=2",
 )
-METRICS = ("params", "macs", "fvcore", "arithmetic")
+
+
+def spelled(metric: str) -> str:
+    """As a statement has it."""
+    return re.sub("[-:]", "_", metric)
+
+
+METRICS = ("params", "macs", "fvcore", "arithmetic", "peak-bytes", "saved-bytes:bf16", "moved-bytes", "training-macs")
 
 
 @st.composite
@@ -74,7 +82,8 @@ def test_as_every_point_says(layers, metrics, relation, numbers, sides, channels
             break
         if wrong is None and not RELATIONS[relation](a * costs[0], Fraction(b) * costs[1] + c * channel * side):
             wrong = {"side": side, "c": channel}
-    asked = Check(f'{a}*{metrics[0]}("{one}") {relation} {b}*{metrics[1]}("{other}") + {c}*c*side', domain)
+    named = [*map(spelled, metrics)]
+    asked = Check(f'{a}*{named[0]}("{one}") {relation} {b}*{named[1]}("{other}") + {c}*c*side', domain)
     if not defined:
         with pytest.raises(CostModelError):
             check(asked)
@@ -88,7 +97,7 @@ def test_as_every_point_says(layers, metrics, relation, numbers, sides, channels
 def trees(draw: st.DrawFn, depth: int = 3) -> Node:
     if depth == 0 or draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(["x", "y", "z"]) | st.integers(-12, 12))
-    operation = draw(st.sampled_from(["add", "mul", "add", "mul", "floordiv", "min"]))
+    operation = draw(st.sampled_from(["add", "mul", "add", "mul", "floordiv", "min", "max"]))
     if operation == "floordiv":
         # What is divided by is positive, as widths and options are.
         divisor = draw(st.integers(1, 7) | st.sampled_from(["x", "y", "z"]))
@@ -102,7 +111,7 @@ def value(node: Node, at: dict[str, int]) -> int:
     if isinstance(node, str):
         return at[node]
     first, *others = (value(part, at) for part in node.parts)
-    operations = {"add": operator.add, "mul": operator.mul, "floordiv": operator.floordiv, "min": min}
+    operations = {"add": operator.add, "mul": operator.mul, "floordiv": operator.floordiv, "min": min, "max": max}
     for other in others:
         first = operations[node.operation](first, other)
     return first
@@ -111,7 +120,7 @@ def value(node: Node, at: dict[str, int]) -> int:
 @settings(deadline=None, max_examples=300)
 @given(trees(), st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]), axes(), axes(), axes(), st.integers(1, 3))
 def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str, modulus: int) -> None:
-    """Sums, products, floors by numbers and by sizes, and minima: the first point with another sign, or none.
+    """Sums, products, floors by numbers and by sizes, minima and maxima: the first point with another sign, or none.
 
     Of the points that are admitted, which depends on sizes that the tree does not depend on.
     """
@@ -160,6 +169,12 @@ def test_sides_without_end(node: Node, allowed: set[int], sides: tuple[str, str,
         "floor(c/7)*7 <= c for c in 1..",
         "macs(conv(stride=2)) >= macs(conv)/4 for h in 1.., w in 1..",
         "c*c + h*h >= 2*c*h for c in 1..9, h in 10..",
+        "peak_bytes(se) <= 2*saved_bytes(se) for c in 16.., side in 1..",
+        "2*peak_bytes_bf16(non-local) == peak_bytes(non-local) for c in 16..300, side in 1..99",
+        "training_macs(non-local) == 3*macs(non-local) for c in 2..",
+        "min(c, 7) + max(c, 7) == c + 7 for c in 1..",
+        "peak_bytes(eca) == max(8*c*h*w + 4*c, 4*c*h*w) for c in 1.., h in 1.., w in 1..",
+        "moved_bytes_fp64(se) == 2*moved_bytes_fp32(se) for c in 16..",
     ],
 )
 def test_proved(statement: str) -> None:
@@ -262,7 +277,8 @@ def test_no_more_boxes_than_points(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_open_sizes(layers, metrics, relation, numbers, places) -> None:
     """What holds for open sizes holds wherever its conditions do, and a counterexample is one, with real widths."""
     (one, other), (a, b, c) = layers, numbers
-    finding = found(f'{a}*{metrics[0]}("{one}") {relation} {b}*{metrics[1]}("{other}") + {c}*c*h')
+    first, second = map(spelled, metrics)
+    finding = found(f'{a}*{first}("{one}") {relation} {b}*{second}("{other}") + {c}*c*h')
 
     def holds(channels: int, height: int, width: int) -> bool:
         costs = [

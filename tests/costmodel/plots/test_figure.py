@@ -13,7 +13,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 import costmodel
-from costmodel import METRICS, CostModelError
+from costmodel import CostModelError
+from costmodel.conventions import ASKED
 from costmodel.plots import KINDS, Cheapest, Curves, Ratio, Terms, figure, save, writable
 from costmodel_cli.reading import FIGURES
 
@@ -27,7 +28,9 @@ def small() -> figure.Figure:
 def test_every_kind_and_metric_has_its_words() -> None:
     """The command line's names of figures and metrics are those of the library."""
     assert tuple(KINDS) == FIGURES
-    assert tuple(figure.METRICS) == METRICS
+    assert tuple(figure.METRICS) == ASKED
+    assert figure.metric_label("macs") == "multiply-accumulates"
+    assert figure.metric_label("peak-bytes:bf16") == "peak of activations, bytes (bf16)"
 
 
 # Axes.

@@ -29,6 +29,36 @@ def test_positive_roots(text: str, roots: list[sympy.Expr]) -> None:
     assert positive_roots(parse(text), X) == roots
 
 
+@pytest.mark.parametrize(
+    "expression, roots",
+    [
+        # X = 6 where the maximum is X², which it is from 3 on; 4 and 12 are roots of what it is not there.
+        (sympy.Max(X**2, 3 * X) - 36, [6]),
+        (sympy.Max(X, 4) - 4, [4]),
+        (sympy.Max(X**2, 5) - sympy.Max(2 * X, 9), [3]),
+        (sympy.Max(X**2, 8) - sympy.Max(6 * X - 8, 1), [sympy.Rational(8, 3), 4]),
+        (sympy.Min(X, 5) - 7, []),
+        (sympy.Min(X**2, 3 * X) - 1, [1]),
+        (sympy.Max(X, 2) + 1, []),
+    ],
+)
+def test_roots_under_a_maximum(expression: sympy.Expr, roots: list[sympy.Expr]) -> None:
+    """Those of each argument that is the greatest there, and of no other."""
+    assert positive_roots(expression, X) == roots
+
+
+def test_maximum_with_another_size_has_no_closed_form() -> None:
+    """Which argument is the greatest is open then."""
+    with pytest.raises(NotImplementedError):
+        positive_roots(sympy.Max(X**2, C * X) - 3 * X, X)
+
+
+def test_roots_on_a_class_under_a_maximum() -> None:
+    """All those of every argument: whoever asks tries the integers between neighbouring ones."""
+    found = on_class(sympy.Max(sympy.floor(X / 2) * X, 3 * X) - 36, X, 2, 0)
+    assert {sympy.Integer(12), 6 * sympy.sqrt(2)} <= {*found}
+
+
 def test_roots_without_closed_form_are_isolated() -> None:
     """x⁵ = x + 1 has one real root, which is no radical and has as many digits as are asked for."""
     (root,) = positive_roots(parse("X**5 - X - 1"), X)

@@ -1,0 +1,246 @@
+"""Memory and training as metrics of every command, with dtypes and units as a user writes them."""
+
+import json
+
+import pytest
+
+from costmodel import CostModelError, ledger
+from costmodel.conventions import total
+from costmodel.memory import NAMES, peak
+from costmodel_cli import reading
+
+SE = ("--shape", "2x37x5x7")
+BF16 = ("--metric", "peak-bytes", "--metric", "saved-bytes", "--metric", "training-macs", "--dtype", "bf16")
+
+
+# Reading.
+
+
+@pytest.mark.parametrize(
+    "text, dtype, read",
+    [
+        ("macs", None, "macs"),
+        ("peak-bytes", None, "peak-bytes"),
+        ("peak-bytes", "bf16", "peak-bytes:bf16"),
+        ("moved-bytes:tf32", None, "moved-bytes:tf32"),
+        ("training-macs", None, "training-macs"),
+    ],
+)
+def test_metrics_and_dtypes(text: str, dtype: str | None, read: str) -> None:
+    """A dtype is given apart or behind the name."""
+    assert reading.metric(text, dtype) == read
+
+
+@pytest.mark.parametrize(
+    "text, dtype, words",
+    [
+        ("peak-byte", None, "did you mean 'peak-bytes'?"),
+        ("peak-bytes:", None, "names no dtype: fp64, fp32, tf32, fp16, bf16"),
+        ("peak-bytes:int8", None, "'peak-bytes:int8' names no dtype"),
+        ("macs:bf16", None, "'macs:bf16' names no dtype"),
+        ("peak-bytes", "bf61", "--dtype is one of fp64, fp32, tf32, fp16, bf16, not 'bf61' (did you mean 'bf16'?)"),
+        ("peak-bytes:bf16", "bf16", "has none or one already"),
+        ("training-macs", "bf16", "--dtype is for peak-bytes, saved-bytes, moved-bytes"),
+        ("macs", "fp32", "--dtype is for peak-bytes"),
+    ],
+)
+def test_metrics_that_are_none(text: str, dtype: str | None, words: str) -> None:
+    """A sentence with what there is."""
+    with pytest.raises(CostModelError) as error:
+        reading.metric(text, dtype)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text, bytes_",
+    [
+        ("16GiB", 16 * 2**30),
+        ("16 GiB", 16 * 2**30),
+        ("80GB", 80 * 10**9),
+        ("1.5MiB", 3 * 2**19),
+        ("1.5KB", 1500),
+        ("0.5KiB", 512),
+        ("2TiB", 2**41),
+        ("1e9", 10**9),
+    ],
+)
+def test_amounts(text: str, bytes_: int) -> None:
+    """GiB are powers of 1024, GB of 1000."""
+    assert reading.amount(text) == bytes_
+
+
+@pytest.mark.parametrize(
+    "text", ["0.3333KB", "0.0001KB", "0GiB", "-1GiB", "GiB", "16gib", "16Gi", "16G", "16 giga", "1e3GiB", "16B", "1.GB"]
+)
+def test_amounts_that_are_none(text: str) -> None:
+    """No part of a byte, nothing, and no unit that could be another one."""
+    with pytest.raises(CostModelError, match="a limit is a whole number"):
+        reading.amount(text)
+
+
+# Commands that tell them too.
+
+
+def test_cost_tells_them(costmodel_) -> None:
+    """A line each under the summary, with what holds the peak; in JSON beside what was there, which stays."""
+    run = ledger("non-local", (1, 3, 2, 3, 5))
+    arguments = ("cost", "non-local", "--shape", "1x3x2x3x5")
+    plain = costmodel_(*arguments, "--json").document
+    document = costmodel_(*arguments, *BF16, "--json").document
+    added = {
+        "peak-bytes:bf16": 3840,
+        "saved-bytes:bf16": 2412,
+        "training-macs": 6480,
+        "peak_operation": {"peak-bytes:bf16": "softmax"},
+    }
+    assert document == plain | added
+    assert peak(run, "bf16") == (3840, "softmax")
+    shown = costmodel_(*arguments, *BF16).out
+    assert "peak-bytes:bf16 is reached in softmax." in shown
+    assert "multiply-accumulates of forward and backward" in shown
+    assert "peak" not in costmodel_(*arguments).out
+
+
+def test_what_is_told_anyway_is_told_once(costmodel_) -> None:
+    """--metric macs adds nothing, and a metric given twice is one."""
+    plain = costmodel_("cost", "se", *SE)
+    assert costmodel_("cost", "se", *SE, "--metric", "macs") == plain
+    twice = ("--metric", "training-macs") * 2
+    assert costmodel_("cost", "se", *SE, *twice) == costmodel_("cost", "se", *SE, *twice[:2])
+
+
+def test_compare_tells_them(costmodel_) -> None:
+    """A column each, the base's included, and a key in JSON with its share of the base's."""
+    arguments = ("compare", "se", "non-local", "--shape", "1x64x5x7")
+    document = costmodel_(*arguments, *BF16, "--json").document
+    plain = costmodel_(*arguments, "--json").document
+    base = ledger("conv", (1, 64, 5, 7))
+    for name, entry, before in zip(("se", "non-local"), document["layers"], plain["layers"], strict=True):
+        for metric in ("peak-bytes:bf16", "saved-bytes:bf16", "training-macs"):
+            counted = total(ledger(name, (1, 64, 5, 7)), metric)
+            assert entry.pop(metric) == counted
+            assert entry["of_baseline"].pop(metric) == [counted, total(base, metric)]
+            assert document["baseline"][metric] == total(base, metric)
+        assert entry == before
+    shown = costmodel_(*arguments, *BF16[:2], *BF16[-2:]).out
+    assert "peak-bytes:bf16: bytes of activations alive at once, without gradients, in bf16." in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_traced_module_has_no_memory(refusal) -> None:
+    """Its operations are one row, of which nobody knows what it keeps."""
+    target = "costmodel.validate.references.squeeze_excitation:SqueezeExcitation:channels=64"
+    refused = refusal("compare", "se", target, "--shape", "1x64x5x7", "--metric", "peak-bytes")
+    assert "nobody says where" in refused
+
+
+def test_network_tells_them(costmodel_) -> None:
+    """Of the network without and with what is inserted; what is added is the difference, not the layers' own."""
+    arguments = ("network", "resnet50", "--with", "se", "--metric", "peak-bytes", "--metric", "training-macs")
+    shown = " ".join(costmodel_(*arguments).out.split())
+    assert "peak-bytes 10,235,904 1,024 10,236,928 " in shown
+    assert "peak-bytes is reached in res2.2.branch.se.scale." in shown
+    document = costmodel_(*arguments, "--json").document
+    assert document["peak-bytes"] == 10_236_928
+    assert document["peak_operation"] == {"peak-bytes": "res2.2.branch.se.scale"}
+    bare = costmodel_("network", "resnet50", "--metric", "training-macs", "--json").document
+    # SE takes thrice its MACs in training: the map it scales requires a gradient.
+    assert document["training-macs"] - bare["training-macs"] == 3 * (document["macs"] - bare["macs"])
+    assert "training-macs" in costmodel_("network", "resnet50", "--metric", "training-macs").out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("cost", "se", *SE, "--dtype", "bf16"), "--dtype is for a --metric in bytes"),
+        (("cost", "se", *SE, "--metric", "macs", "--dtype", "bf16"), "--dtype is for a --metric in bytes"),
+        (("cost", "se", *SE, "--metric", "peak-byte"), "did you mean 'peak-bytes'?"),
+        (("compare", "se", *SE, "--metric", "peak-bytes", "--dtype", "bf61"), "did you mean 'bf16'?"),
+        (("network", "resnet50", "--formula", "--metric", "peak-bytes"), "--formula has no --metric"),
+        (("cost", "se in resnet50", "--shape", "1x3x64x64", "--metric", "peak-bytes"), "ask with and without them"),
+        (("formula", "se in resnet50", "--metric", "peak-bytes"), "ask with and without them"),
+        (("formula", "se in resnet50", "--metric", "training-macs"), "ask with and without them"),
+        (("formula", "resnet50", "--metric", "peak-bytes"), "ask at a shape"),
+        (("formula", "se", "--metric", "macs", "--dtype", "bf16"), "--dtype is for"),
+        (("crossover", "non-local", "danet-pam", "--over", "side", "--metric", "peak-bytes"), "--at fixes sizes"),
+        (("fit", "resnet50", "--over", "side", "--metric", "peak-bytes", "--limit", "1GiB"), "ask at a shape"),
+    ],
+)
+def test_refused(refusal, arguments, words) -> None:
+    """In one sentence that says what to ask instead."""
+    assert words in refusal(*arguments)
+
+
+# Commands that take one.
+
+
+@pytest.mark.parametrize("metric", NAMES)
+def test_formula(costmodel_, metric: str) -> None:
+    """What is printed as Python counts what `cost` does."""
+    code = costmodel_("formula", "se", "--metric", metric, "--as", "python").out
+    scope: dict[str, object] = {}
+    exec(code, scope)
+    counted = scope[metric.replace("-", "_")](2, 37, 5, 7, 16)  # type: ignore[operator]
+    assert counted == total(ledger("se", (2, 37, 5, 7)), metric)
+
+
+def test_fit_in_units(costmodel_) -> None:
+    """The last side that fits 16 GiB of FP32, and that of half the bytes an element, both counted there."""
+    arguments = ("fit", "non-local", "--over", "side", "--metric", "peak-bytes", "--limit", "16GiB", "--at", "c=512")
+    for flags, dtype in ((), "fp32"), (("--dtype", "bf16"), "bf16"):
+        side = costmodel_(*arguments, *flags, "--json").document["largest"]
+        counts = [peak(ledger("non-local", (1, 512, size, size)), dtype).bytes for size in (side, side + 1)]
+        assert counts[0] <= 16 * 2**30 < counts[1]
+
+
+def test_crossover_says_the_metric(costmodel_) -> None:
+    """4·√6 is where two maps of P² overtake; both layers are counted on either side."""
+    flags = ("--over", "side", "--metric", "peak-bytes", "--at", "c=64")
+    shown = costmodel_("crossover", "non-local", "danet-pam", *flags).out
+    assert "equal at side = 4·√6" in shown
+    assert "non-local is cheaper up to side = 9, danet-pam from 10 on" in shown
+    for side in (9, 10):
+        counts = [f"{total(ledger(name, (1, 64, side, side)), 'peak-bytes'):,}" for name in ("non-local", "danet-pam")]
+        assert " ".join([str(side), *counts]) in " ".join(shown.split())
+
+
+def test_sweep_writes_them(costmodel_, tmp_path) -> None:
+    """Every point as `cost` counts it."""
+    path = tmp_path / "peaks.csv"
+    flags = ("--grid", "c=2,37", "--grid", "side=1:9", "--metric", "peak-bytes", "--dtype", "fp16", "-o", str(path))
+    assert costmodel_("sweep", "non-local", *flags).status == 0
+    _, *rows = path.read_text().splitlines()
+    assert rows == [
+        f"{c},{side},{total(ledger('non-local', (1, c, side, side)), 'peak-bytes:fp16')}"
+        for c in (2, 37)
+        for side in range(1, 10)
+    ]
+
+
+def test_plot_says_the_metric(costmodel_, tmp_path) -> None:
+    """Its title names what is counted, and the dtype."""
+    path = tmp_path / "peak.svg"
+    flags = ("--over", "side=7:28:7", "--at", "c=64", "--metric", "peak-bytes", "--dtype", "bf16", "-o", str(path))
+    assert costmodel_("plot", "curves", "non-local", "se", *flags).status == 0
+    assert path.exists()
+
+
+def test_check_proves_them(costmodel_, tmp_path) -> None:
+    """With an underscore, as a name in a statement has, the dtype behind it, and a formula as it is printed."""
+    path = tmp_path / "budget.toml"
+    path.write_text(
+        """
+        [[check]]
+        that = "peak_bytes(se) <= 2*saved_bytes(se)"
+        for = { c = "16..", side = "1.." }
+        [[check]]
+        that = "peak_bytes_bf16(non-local) <= 16e9"
+        for = { c = [512], side = "7..200" }
+        [[check]]
+        that = "peak_bytes(danet-cam) == 'max(12·N·C·H·W, 8·N·C·H·W + 4·N·C², 4·N·C·H·W + 8·N·C² + 4·N·C)'"
+        for = { c = "1..99", h = "1..9", w = "1..9", n = "1..3" }
+        """
+    )
+    result = costmodel_("check", str(path), "--json")
+    assert result.status == 0, result.out + result.err
+    assert [check["verdict"] for check in json.loads(result.out)["checks"]] == ["holds"] * 3

@@ -1,0 +1,292 @@
+"""What is alive, kept for backward, moved and multiplied in training: worked by hand, and the same over symbols."""
+
+import ast
+import functools
+import inspect
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel import LAYERS, CostModelError, Tensor, find, ledger, tensor
+from costmodel.conventions import ASKED, METRICS, known, of_row, total
+from costmodel.ledger import Ledger, Row
+from costmodel.memory import KEPT, NAMES, moved, peak, saved, training_macs
+from costmodel.subjects import read
+from costmodel.sweep import Compiled, compile_formula
+from costmodel.symbolic import derive
+
+
+def small() -> Ledger:
+    """210 elements → 770 → 770 → a max pool's 132."""
+    x = Tensor((2, 3, 5, 7))
+    x.conv(11, "conv").relu().max_pool(2, "pool")
+    return x.ledger
+
+
+def test_a_small_program_by_hand() -> None:
+    """The peak is that of the relu, whose input nothing keeps alive afterwards; indices of maxima have 8 bytes each."""
+    run = small()
+    # conv 210 + 770, relu 210 + 770 + 770, pool 210 + 770 + 132 and 132 places.
+    assert peak(run) == (4 * 1750, "relu")
+    assert peak(run, "bf16") == (2 * 1750, "relu")
+    # The conv's input, the relu's output, which is the pool's input, and 132 places.
+    assert saved(run) == 4 * (210 + 770) + 8 * 132
+    assert saved(run, "fp64") == 8 * (210 + 770) + 8 * 132
+    # 33 weights; each operation its inputs and its output.
+    assert moved(run) == 4 * (210 + 33 + 770 + 770 + 770 + 770 + 132)
+    # 770 · 3 taps: forward, for the weights and for the input.
+    assert training_macs(run) == 3 * 2310
+
+
+def test_places_of_maxima_can_hold_the_peak() -> None:
+    """A pool by itself: 210 elements and 12 maxima in bf16, and 12 places of 8 bytes."""
+    x = Tensor((2, 3, 5, 7))
+    x.max_pool(3, "pool")
+    assert peak(x.ledger, "bf16") == (2 * (210 + 12) + 8 * 12, "pool")
+
+
+def test_squeeze_and_excitation_by_hand() -> None:
+    """Width 37 // 16 = 2: a map of 2590, gates of 74, and 4 between."""
+    run = ledger("se", (2, 37, 5, 7))
+    assert peak(run) == (4 * (2590 + 74 + 2590), "scale")
+    # The map and the gate, which are multiplied, and what both layers take: relu and sigmoid keep no more.
+    assert saved(run) == 4 * (2590 + 74 + 4 + 74)
+    # squeeze, reduce with 74 weights, relu, expand with as many, sigmoid, scale.
+    assert moved(run) == 4 * (2664 + (74 + 74 + 4) + 8 + (4 + 74 + 74) + 148 + 5254)
+    assert training_macs(run) == 3 * 296
+
+
+def test_non_local_by_hand() -> None:
+    """Width 3 // 2 = 1 and P = 2·3·5 = 30: two maps of P² are alive in the softmax, and one is kept."""
+    run = ledger("non-local", (1, 3, 2, 3, 5))
+    # x, g, and the affinity before and after; θ and φ are freed.
+    assert peak(run) == (4 * (90 + 30 + 900 + 900), "softmax")
+    # x, θ, φ, the weights, g, y, what is normalised, and a mean and a deviation of 3 channels.
+    assert saved(run) == 4 * (90 + 30 + 30 + 900 + 30 + 30 + 90 + 6)
+    # Four convolutions of 90 and two products of 900, of which both factors require gradients.
+    assert training_macs(run) == 3 * (4 * 90 + 2 * 900)
+
+
+def test_frozen_weights() -> None:
+    """Take no gradient, and a linear layer does not keep its input for it; a convolution of torch does."""
+    se, non_local = ledger("se", (2, 37, 5, 7)), ledger("non-local", (1, 3, 2, 3, 5))
+    assert saved(se, frozen=True) == 4 * (2590 + 4 + 74)
+    assert training_macs(se, frozen=True) == 2 * 296
+    assert saved(non_local, frozen=True) == saved(non_local)
+    assert training_macs(non_local, frozen=True) == 2 * 4 * 90 + 3 * 2 * 900
+
+
+def test_input_of_a_layer_requires_a_gradient_and_that_of_a_network_does_not() -> None:
+    """A first convolution has nothing to pass a gradient on to; what follows it has."""
+    assert ledger("se", (2, 37, 5, 7)).differentiable
+    network = read("resnet50").layer
+    assert network.input is not None
+    run = network.run(network.input, {})
+    assert not run.differentiable
+    stem = run.rows[0].arithmetic["mac"]
+    assert training_macs(run) == 3 * total(run, "macs") - stem
+    assert training_macs(run, frozen=True) == total(run, "macs")
+    assert saved(run, frozen=True) == 0
+
+    x = Tensor((2, 3, 5, 7))
+    x.ledger.differentiable = False
+    x.relu("first").conv(11, "second")
+    # What comes before the first weights keeps nothing, and the weights need their input.
+    assert saved(x.ledger) == 4 * 210
+    assert training_macs(x.ledger) == 2 * 2310
+
+
+def test_views_share_memory() -> None:
+    """A matrix and its transpose are one memory, alive once, kept once."""
+    x = Tensor((2, 3, 5, 7))
+    y = x.conv(11, "conv")
+    y.flatten().T.matmul(y.flatten(), "gram")
+    gram = 2 * 35 * 35
+    assert {*x.ledger.rows[1].sources} == {x.ledger.rows[0].storage}
+    assert peak(x.ledger) == (4 * (210 + 770 + gram), "gram")
+    assert saved(x.ledger) == 4 * (210 + 770)
+
+
+def test_the_input_stays_and_what_is_used_again_stays() -> None:
+    """A residual's input is held by whoever called; an activation is, until its last use."""
+    x = Tensor((2, 3, 5, 7))
+    y = x.conv(11, "first")
+    y.relu("a").sigmoid("b").add(y, "sum")
+    # At b: x, y, a and b; at the sum: x, y, b and the sum.
+    assert peak(x.ledger) == (4 * (210 + 3 * 770), "b")
+
+
+def test_a_gradient_stops_where_nothing_requires_one() -> None:
+    """Of a product of an input without a gradient and weights, what weights need is kept, and no more."""
+    x = Tensor((2, 3, 5, 7))
+    x.ledger.differentiable = False
+    gate = x.global_avg_pool("squeeze").linear(3, "gate", bias=False)
+    x.mul(gate, "scale")
+    # The pooled 6, and the map, by which the gate's gradient is multiplied; not the gate.
+    assert saved(x.ledger) == 4 * (6 + 210)
+    assert training_macs(x.ledger) == 2 * 18
+
+
+@pytest.mark.parametrize(
+    "build, statistics",
+    [
+        (lambda x: x.batch_norm(), 2 * 3),
+        (lambda x: x.batch_norm(affine=False), 2 * 3),
+        (lambda x: x.layer_norm(), 2 * 2 * 3 * 5),
+        (lambda x: x.group_norm(3), 2 * 2 * 3),
+        (lambda x: x.group_norm(1, affine=False), 2 * 2),
+    ],
+)
+def test_statistics(build, statistics: int) -> None:
+    """A mean and a deviation of each channel, or of each vector that is normalised."""
+    x = Tensor((2, 3, 5, 7))
+    build(x)
+    assert saved(x.ledger) == 4 * (210 + statistics)
+
+
+def test_a_kind_that_nobody_knows_raises() -> None:
+    """What is kept of an operation is never nothing by default."""
+    run = small()
+    run.rows[1] = run.rows[1]._replace(kind="gelu")
+    for measure in (peak, saved):
+        with pytest.raises(CostModelError, match="nobody says what is kept of 'gelu'"):
+            measure(run)
+    traced = Ledger()
+    traced.rows.append(Row("module", "traced", ((2, 3),), (2, 3), 5, 5, {"mac": 7}))
+    for measure in (peak, saved, training_macs):
+        with pytest.raises(CostModelError, match="nobody says where module has its inputs from"):
+            measure(traced)
+
+
+def test_every_operation_of_a_tensor_says_what_is_kept() -> None:
+    """An operation added to `Tensor` and forgotten in the table is found here, before a user meets the error."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(tensor))) if isinstance(node, ast.Call)]
+    applied = [call for call in calls if getattr(call.func, "attr", "") in ("_apply", "_apply_weights", "_normalise")]
+    kinds = {call.args[0].value for call in applied if isinstance(call.args[0], ast.Constant)}
+    assert len(kinds) > 20
+    assert kinds - set(KEPT) == set()
+
+
+def test_layers_in_a_network_by_themselves_share_its_memory() -> None:
+    """What they add is no sum over their rows, and the sentence says what to ask instead."""
+    inside = read("se in resnet50")
+    run = inside.layer.run((1, 3, 224, 224), inside.options)
+    for name in ("peak-bytes", "saved-bytes", "training-macs"):
+        with pytest.raises(CostModelError, match="shares memory with it: ask with and without them"):
+            total(run, name)
+    assert total(run, "moved-bytes") > 0
+
+
+def test_what_follows_a_layer_in_a_network_reads_its_output() -> None:
+    """Of rows whose output nobody reads there is the last one, and what a layer puts in is no other."""
+    for name in ("resnet50 with se", "resnet50 with dense-attention at res5", "resnet50 with criss-cross at res5:last"):
+        whole = read(name)
+        run = whole.layer.run((1, 3, 64, 64), whole.options)
+        used = {source for row in run.rows for source in row.sources}
+        assert [row.name for row in run.rows if row.storage not in used] == [run.rows[-1].name]
+    with_se = read("resnet50 with se")
+    # As without it, in the second block, and the gate of 256 channels beside the map it scales.
+    held = 4 * (3 * 224 * 224 + 3 * 256 * 56 * 56 + 256)
+    assert peak(with_se.layer.run((1, 3, 224, 224), with_se.options)) == (held, "res2.2.branch.se.scale")
+
+
+def test_dtypes() -> None:
+    """TF32 lies in memory as FP32; a dtype that is none is an error."""
+    run = small()
+    assert peak(run, "tf32") == peak(run)
+    with pytest.raises(CostModelError, match="a dtype is one of fp64, fp32, tf32, fp16, bf16, not 'int8'"):
+        peak(run, "int8")
+
+
+# As metrics.
+
+
+@pytest.mark.parametrize("metric", [*ASKED, "peak-bytes:bf16", "saved-bytes:fp64", "moved-bytes:fp32"])
+def test_known_metrics_are_counted(metric: str) -> None:
+    """Whatever is known has a total."""
+    assert known(metric)
+    assert total(small(), metric) > 0
+
+
+@pytest.mark.parametrize(
+    "metric", ["peak", "peak-bytes:", "peak-bytes:int8", "macs:bf16", "training-macs:bf16", "peak-bytes:bf16:bf16", ""]
+)
+def test_unknown_metrics(metric: str) -> None:
+    """A dtype is for what is in bytes, and one of those there are."""
+    assert not known(metric)
+
+
+def test_metrics_of_memory_are_those_of_the_functions() -> None:
+    """Each under its name, in FP32 unless the name has a dtype."""
+    run = small()
+    assert [total(run, name) for name in NAMES] == [peak(run).bytes, saved(run), moved(run), training_macs(run)]
+    assert total(run, "saved-bytes:bf16") == saved(run, "bf16")
+    assert {*METRICS, *NAMES} <= {*ASKED}
+
+
+def test_memory_is_of_no_row() -> None:
+    """What is alive is no sum over operations."""
+    with pytest.raises(CostModelError, match="peak-bytes is of a whole layer"):
+        of_row(small().rows[0], "peak-bytes")
+
+
+# Over symbols.
+
+
+@functools.cache
+def compiled(name: str, metric: str) -> Compiled:
+    """A layer's formula with every option but its defaults closed."""
+    defaults = {option: value.default for option, value in find(name).options.items() if value.symbol}
+    return compile_formula(derive(find(name), defaults), metric)
+
+
+SYMBOLIC = ("se", "cbam", "non-local", "danet-pam", "danet-cam", "gc", "eca", "conv", "depthwise-separable")
+
+
+@pytest.mark.parametrize("name", SYMBOLIC)
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 5),
+    c=st.integers(32, 200),
+    h=st.integers(1, 40),
+    w=st.integers(1, 40),
+    metric=st.sampled_from([*NAMES, "peak-bytes:bf16", "saved-bytes:fp16"]),
+)
+def test_formulas_count_what_integers_do(name: str, n: int, c: int, h: int, w: int, metric: str) -> None:
+    """With channels that no reduction divides, and on either side of every change of what holds the peak."""
+    counted = compiled(name, metric)(N=n, C=c, H=h, W=w)
+    assert int(counted) == total(find(name).run((n, c, h, w), {}), metric)
+
+
+@pytest.mark.parametrize("name", SYMBOLIC)
+def test_python_form_counts_too(name: str) -> None:
+    """What `formula --as python` prints, run as Python."""
+    layer = LAYERS[name]
+    derivation = derive(layer, {})
+    for metric in NAMES:
+        for shape in ((2, 67, 5, 7), (1, 96, 41, 3)):
+            values = derivation.values(shape, {})
+            assert derivation.function(metric)(**values) == total(layer.run(shape, {}), metric)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_has_formulas(name: str) -> None:
+    """In every metric, with its options open."""
+    derivation = derive(find(name), {})
+    assert all(derivation.formula(metric).text() for metric in NAMES)
+
+
+def test_a_peak_that_depends_on_too_much_is_refused() -> None:
+    """A network's, in words; at a shape it is counted, and the operation that holds it named."""
+    network = read("resnet50").layer
+    with pytest.raises(CostModelError, match="in too many ways: ask at a shape"):
+        derive(network, {}).formula("peak-bytes")
+    # The picture, the first block's branch, and its shortcut before and after the norm, each 256 × 56 × 56.
+    held = 4 * (3 * 224 * 224 + 3 * 256 * 56 * 56)
+    assert peak(network.run((1, 3, 224, 224), {})) == (held, "res2.1.shortcut_norm")
+
+
+def test_which_operation_holds_a_peak_over_symbols_is_open() -> None:
+    """A formula names none."""
+    assert peak(derive(find("non-local"), {}).ledger).row is None

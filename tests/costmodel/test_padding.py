@@ -1,0 +1,74 @@
+"""Convolutions without the taps in their padding: against every tap counted one by one."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel import CostModelError, Tensor, find, subjects
+from costmodel.conventions import total
+from costmodel.ledger import Taps
+from costmodel.padding import inside_macs, taps_inside
+from costmodel.symbolic import derive
+
+
+def counted(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """Every tap of every position, one by one."""
+    reach = kernel // 2 * dilation
+    return sum(
+        0 <= position - reach + tap * dilation < size
+        for position, tap in itertools.product(range(0, size, stride), range(kernel))
+    )
+
+
+@given(st.integers(1, 40), st.sampled_from([1, 3, 5, 7, 9]), st.integers(1, 5), st.integers(1, 9))
+def test_every_tap(size: int, kernel: int, stride: int, dilation: int) -> None:
+    """The closed form counts what counting counts, on maps smaller than the kernel too."""
+    assert taps_inside(Taps(size, kernel, stride, dilation)) == counted(size, kernel, stride, dilation)
+
+
+def test_by_hand() -> None:
+    """7×7 on 7×7: of 49 taps along a side 37 meet an element, 4 + 5 + 6 + 7 + 6 + 5 + 4."""
+    x = Tensor((2, 3, 7, 7))
+    x.conv(5, kernel=7)
+    assert inside_macs(x.ledger) == 2 * 5 * 3 * 37 * 37
+    assert total(x.ledger, "macs") == 2 * 5 * 3 * 49 * 49
+
+
+def test_strides_groups_and_frames() -> None:
+    """One dimension after the other, each with its own kernel and stride."""
+    x = Tensor((1, 6, 5, 7, 11))
+    x.conv(4, kernel=(3, 1, 5), stride=(1, 2, 2), groups=2, dilation=2)
+    along = counted(5, 3, 1, 2) * counted(7, 1, 2, 2) * counted(11, 5, 2, 2)
+    assert inside_macs(x.ledger) == 4 * 3 * along
+
+
+@pytest.mark.parametrize("name", ["non-local", "se", "danet-pam"])
+def test_without_padding(name: str) -> None:
+    """1×1 convolutions, linear layers and products have none."""
+    ledger = find(name).run((3, 40, 7, 11), {})
+    assert inside_macs(ledger) == total(ledger, "macs")
+
+
+@settings(deadline=None)  # the first one imports SymPy
+@given(st.integers(1, 9), st.integers(1, 60), st.integers(1, 60))
+def test_formula(n: int, h: int, w: int) -> None:
+    """Over symbols it is the same function."""
+    layer = subjects.find("cbam-spatial")
+    ours = derive(layer, {}).function("inside-macs")
+    assert ours(N=n, C=3, H=h, W=w) == inside_macs(layer.run((n, 3, h, w), {}))
+
+
+def test_a_kernel_that_is_open() -> None:
+    """Its taps cannot be added up."""
+    with pytest.raises(CostModelError, match="whose size must be a number"):
+        derive(find("cbam-spatial"), {"kernel": "K"}).formula("inside-macs")
+
+
+def test_a_kernel_that_strides() -> None:
+    """Its count at a shape is exact, and over symbols there is none."""
+    network = subjects.find("resnet18")
+    assert inside_macs(network.run((1, 3, 33, 47), {})) < total(network.run((1, 3, 33, 47), {}), "macs")
+    with pytest.raises(CostModelError, match="has no form for all sizes"):
+        derive(network, {}).formula("inside-macs")
