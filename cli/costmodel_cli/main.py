@@ -549,7 +549,10 @@ def check(
 )
 def validate(
     layers: Annotated[
-        list[str] | None, typer.Argument(metavar="[LAYER]...", autocompletion=_layers, help="Layers; all unless given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[LAYER]...", autocompletion=_layers, help="Layers and networks; all layers unless given."
+        ),
     ] = None,
     device: Annotated[
         str,
@@ -559,21 +562,22 @@ def validate(
     prove: Annotated[
         bool, typer.Option("--prove", help="Prove the counts for all sizes instead, on no device; some minutes.")
     ] = False,
+    networks: Annotated[bool, typer.Option("--networks", help="All networks; a minute or two.")] = False,
     memory: Annotated[
         bool, typer.Option("--memory", help="Hold memory and training against them instead; a minute, without fvcore.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold the counts against real torch modules, as integers; needs torch and fvcore."""
-    if prove and memory:
-        raise CostModelError("--prove and --memory are two checks: choose one")
+    if prove and (memory or networks):
+        raise CostModelError("--prove is a check by itself, of layers: leave out --memory and --networks")
     if prove:
         from costmodel_cli import prove as proofs
 
         raise typer.Exit(proofs.run(layers or [], report, as_json=as_json))
     from costmodel_cli import validate as command
 
-    raise typer.Exit(command.run(layers or [], device, report, as_json=as_json, memory=memory))
+    raise typer.Exit(command.run(layers or [], device, report, networks=networks, as_json=as_json, memory=memory))
 
 
 @app.command(

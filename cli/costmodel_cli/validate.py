@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from costmodel.catalog import NETWORKS
 from costmodel.dimension import CostModelError, abbreviate
 from costmodel.subjects import find
 from costmodel_cli import reading, render
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
     from costmodel.validate import Report
 
 
-def run(layers: Sequence[str], device: str, report: str | None, *, as_json: bool, memory: bool = False) -> Exit:
+def run(
+    layers: Sequence[str], device: str, report: str | None, *, networks: bool, as_json: bool, memory: bool = False
+) -> Exit:
     """Compare counts, or `memory` and training, with torch modules', print the verdict and write the report."""
     names = [find(name).name for name in layers]
+    if networks:
+        import costmodel.networks  # noqa: F401  (puts them into the catalog)
+
+        names += NETWORKS
     reading.one_of(device, "--device", reading.DEVICES)
     from costmodel.validate import Unavailable, require, validate
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from costmodel import __version__
-from costmodel.catalog import LAYERS, NETWORKS, Layer, nearest
+from costmodel.catalog import LAYERS, Layer, nearest
 from costmodel.dimension import CostModelError
 from costmodel.subjects import find
 from costmodel.validate.cases import LARGE, Case, cases, left_out
@@ -33,7 +33,7 @@ class Unavailable(CostModelError):  # noqa: N818  (it names a state, which is no
 
 
 def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progress | None = None) -> Report:
-    """Hold `layers` and networks, or all of the catalog, against their references.
+    """Hold `layers`, networks by their names among them, or all layers of the catalog against their references.
 
     On a GPU (`device` = cuda, or auto where there is one) every tensor is real, whatever its size. On the CPU the small
     ones are, and those of real networks are on the meta device, where fvcore cannot follow.
@@ -45,13 +45,12 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     if device not in DEVICES:
         raise CostModelError(f"device must be {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
     require("torch", "fvcore", "costmodel.validate.oracles")
-    import costmodel.networks  # noqa: F401  (puts them into the catalog)
     from costmodel.validate import networks
     from costmodel.validate.oracles import ORACLES
     from costmodel.validate.references import REFERENCES
 
     kind, described = _device(device)
-    chosen = chosen or [*LAYERS.values(), *NETWORKS.values()]
+    chosen = chosen or [*LAYERS.values()]
     covered = [layer for layer in chosen if layer.name in REFERENCES]
     runs: list[Case | NetworkCase] = []
     for layer in covered:
@@ -73,6 +72,7 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
             *(f"{layer.name}: it has no reference" for layer in chosen if layer not in covered),
             *silent,
             *_unrun(covered, kind),
+            *(["whole networks: they are held by their names, or by --networks"] if not layers else []),
             *_uncounted(runs, ORACLES.values()),
         ],
     )

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import costmodel.validate as package
+from costmodel.catalog import NETWORKS
 from costmodel.dimension import CostModelError
 from costmodel.validate import Comparison, Report, Unavailable
 
@@ -235,7 +236,18 @@ def test_memory_without_torch(costmodel_, monkeypatch) -> None:
     assert "fvcore" not in result.err
 
 
-def test_memory_and_proofs_are_two_checks(costmodel_) -> None:
-    """Both at once is bad input."""
-    result = costmodel_("validate", "--memory", "--prove")
-    assert (result.status, "choose one" in result.err) == (2, True)
+@pytest.mark.parametrize("flag", ["--memory", "--networks"])
+def test_proofs_are_a_check_by_themselves(refusal, flag) -> None:
+    """With another one it is bad input."""
+    assert "--prove is a check by itself, of layers: leave out --memory and --networks" in refusal(
+        "validate", flag, "--prove"
+    )
+
+
+def test_networks(costmodel_, monkeypatch) -> None:
+    """All of them, beside what is named."""
+    asked: list[str] = []
+    monkeypatch.setattr(package, "validate", lambda layers, **_: asked.extend(layers) or report(comparison()))
+    assert costmodel_("validate", "se", "--networks").status == 0
+    assert asked == ["se", *NETWORKS]
+    assert {"resnet50", "vgg16", "danet-resnet101"} <= {*asked}
