@@ -15,7 +15,6 @@ DIGITS = 12
 
 def run(a: str, b: str, over: str, at: Sequence[str], metric: str, *, as_json: bool) -> None:
     """Print where one layer becomes cheaper than another."""
-    reading.metric(metric)
     fixed = reading.sizes(at)
     from costmodel.crossover import crossover
 

@@ -10,7 +10,6 @@ def run(
     layer: str, given: Sequence[str], over: str, at: Sequence[str], metric: str, limit: str, *, as_json: bool
 ) -> None:
     """Print the largest size at which a layer, or a torch module, fits a budget."""
-    reading.metric(metric)
     fixed, budget, name = reading.sizes(at), reading.amount(limit), over.replace("-", "_")
     # The arguments of a module are in its name: options that are given are those of a layer.
     curve = read(layer, given) if given else reading.subject(layer, fixed)

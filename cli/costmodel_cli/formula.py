@@ -23,7 +23,7 @@ def run(
     if as_json and form not in ("text", "json"):
         raise CostModelError(f"--json and --as {form} ask for two forms: give one of them")
     form = "json" if as_json else form
-    metrics = list(METRICS) if metric is None else [reading.metric(metric)]
+    metrics = list(METRICS) if metric is None else [metric]
     sizes = None if shape is None else reading.shape(shape)
     if sizes and form in ("latex", "python"):
         raise CostModelError(f"--shape gives values of terms, which --as {form} does not show: use text or json")

@@ -20,7 +20,6 @@ def run(kind: str, layers: Sequence[str], over: Sequence[str], at: Sequence[str]
     """Draw a figure of layers into a file."""
     reading.one_of(kind, "a figure", reading.FIGURES)
     subjects = [read(text) for text in layers]
-    reading.metric(metric)
     fixed = reading.sizes(at)
     axes = reading.axes(over or (("side", "c") if kind in ("map", "ratio") else ("side",)), "--over", USUAL)
     plots = figures()

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.catalog import find, spoken
 from costmodel_cli import render
-from costmodel_cli.exit_codes import Exit, Unchecked
-from costmodel_cli.progress import progress
-from costmodel_cli.validate import writing
+from costmodel_cli.exit_codes import Exit
+from costmodel_cli.validate import written
 
 if TYPE_CHECKING:
     from costmodel.validate.proofs import Certificate, Proofs
@@ -19,18 +18,15 @@ SHOWN = 10
 def run(layers: Sequence[str], report: str | None, *, as_json: bool) -> Exit:
     """Prove counts for all sizes, print what is proved and for which, and write the certificates."""
     names = [find(name).name for name in layers]
-    from costmodel.validate import Unavailable, require
+    from costmodel.validate import Progress, require
 
-    try:
+    def check(advance: Progress | None) -> "Proofs":
         require("torch", "fvcore", "costmodel.validate.proofs")
         from costmodel.validate.proofs import prove
 
-        with writing(report) as file, progress() as advance:
-            found = prove(names, advance)
-            if file:
-                file.write(found.to_json() + "\n")
-    except Unavailable as error:
-        raise Unchecked(str(error)) from None
+        return prove(names, advance)
+
+    found = written(report, check)
     if as_json:
         print(found.to_json())
     else:

@@ -17,7 +17,6 @@ INTERRUPTED = 130
 def run(layers: Sequence[str], grid: Sequence[str], at: Sequence[str], metric: str, output: str) -> int:
     """Count layers over a grid into a file, going on where an interruption left it."""
     subjects = [read(text) for text in layers]
-    reading.metric(metric)
     axes = reading.axes(grid, "--grid", usual={})
     fixed = reading.sizes(at)
     from costmodel.sweep import Sweep, Unavailable, write

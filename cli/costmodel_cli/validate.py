@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from costmodel.catalog import NETWORKS
 from costmodel.dimension import CostModelError, abbreviate
@@ -14,7 +14,10 @@ from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.progress import progress
 
 if TYPE_CHECKING:
-    from costmodel.validate import Report
+    from costmodel.validate import Progress, Report
+    from costmodel.validate.proofs import Proofs
+
+Found = TypeVar("Found", "Report", "Proofs")
 
 
 def run(
@@ -27,22 +30,17 @@ def run(
 
         names += NETWORKS
     reading.one_of(device, "--device", reading.DEVICES)
-    from costmodel.validate import Unavailable, require, validate
+    from costmodel.validate import Progress, require, validate
 
-    try:
-        if memory:
-            require("torch", "costmodel.validate.memory", what="validate --memory")
-        with writing(report) as file, progress() as advance:
-            if memory:
-                from costmodel.validate.memory import validate_memory
+    def check(advance: Progress | None) -> "Report":
+        if not memory:
+            return validate(names, device=device, progress=advance)
+        require("torch", "costmodel.validate.memory", what="validate --memory")
+        from costmodel.validate.memory import validate_memory
 
-                found = validate_memory(names, advance)
-            else:
-                found = validate(names, device=device, progress=advance)
-            if file:
-                file.write(found.to_json() + "\n")
-    except Unavailable as error:
-        raise Unchecked(str(error)) from None
+        return validate_memory(names, advance)
+
+    found = written(report, check)
     if as_json:
         print(found.to_json())
     else:
@@ -50,6 +48,20 @@ def run(
     if not found.comparisons:
         return Exit.UNCHECKED
     return Exit.FAILS if found.failed else Exit.HOLDS
+
+
+def written(path: str | None, check: "Callable[[Progress | None], Found]") -> Found:
+    """What `check` finds, with progress shown, and written under `path` as JSON."""
+    from costmodel.validate import Unavailable
+
+    try:
+        with writing(path) as file, progress() as advance:
+            found = check(advance)
+            if file:
+                file.write(found.to_json() + "\n")
+    except Unavailable as error:
+        raise Unchecked(str(error)) from None
+    return found
 
 
 @contextlib.contextmanager
