@@ -98,6 +98,8 @@ def peak():
 
 DERIVE = f"""{PEAK}
 own = peak()
+# What torch imports of itself when it makes its first symbol.
+import torch.export
 from costmodel.trace import derive_module, load
 target, shape = sys.argv[1], [int(size) for size in sys.argv[2].split("x")]
 start = time.process_time()

@@ -5,10 +5,12 @@ where no product needs more, and where one quotient of integers is all there is.
 ``int(0.3 * h)`` or a root, is no formula in integers, and stays as torch has it.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
+from sympy.core.function import Application
 from sympy.core.relational import Relational
 from torch.utils._sympy import functions as torchs
 
@@ -18,11 +20,13 @@ FINEST = 2**10
 """The largest denominator of a float that a size is multiplied with: any product with 40 bits of a size is exact."""
 
 
+@functools.lru_cache(maxsize=2**12)
 def in_sympy(expression: Expression) -> Expression:
     """With every function that SymPy has as well as SymPy's."""
-    found = sympy.sympify(expression)
-    for theirs, ours in _FUNCTIONS.items():
-        found = found.replace(theirs, ours)
+    # Most sizes are polynomials, in which nothing is to be replaced.
+    if not expression.has(Application):
+        return expression
+    found = expression.replace(lambda part: part.func in _FUNCTIONS, lambda part: _FUNCTIONS[part.func](*part.args))
     return _compared(found) if isinstance(found, Relational) else found
 
 

@@ -26,8 +26,8 @@ class MultiHead(nn.Module, ABC):
 
     def split(self, tokens: Tensor) -> Tensor:
         """``N×P×C`` → ``N·heads×P×d``."""
-        n, positions = tokens.shape[:2]
-        return tokens.view(n, positions, self.heads, -1).transpose(1, 2).flatten(0, 1)
+        n, positions, channels = tokens.shape
+        return tokens.view(n, positions, self.heads, channels // self.heads).transpose(1, 2).flatten(0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(2).transpose(1, 2)

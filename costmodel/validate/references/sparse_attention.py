@@ -87,13 +87,13 @@ class SparseAttention(MultiHead):
     def by_pair(self, query: Tensor, key: Tensor, value: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """One dot product a pair, one scaled value a pair."""
         scores = torch.bmm(query[:, rows].flatten(0, 1).unsqueeze(1), key[:, columns].flatten(0, 1).unsqueeze(2))
-        scores = (scores * self.scale).view(query.shape[0], -1)
+        scores = (scores * self.scale).view(query.shape[0], len(rows))
         positions = query.shape[1]
         dense = scores.new_full((query.shape[0], positions, positions), float("-inf"))
         dense[:, rows, columns] = scores
         weights = dense.softmax(2)[:, rows, columns]
-        values = torch.bmm(weights.view(-1, 1, 1), value[:, columns].flatten(0, 1).unsqueeze(1))
-        return torch.zeros_like(query).index_add(1, rows, values.view(query.shape[0], -1, query.shape[2]))
+        values = torch.bmm(weights.flatten()[:, None, None], value[:, columns].flatten(0, 1).unsqueeze(1))
+        return torch.zeros_like(query).index_add(1, rows, values.view(query.shape[0], len(rows), query.shape[2]))
 
     def by_block(
         self,
