@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
+from typing import NamedTuple
 
 import sympy
 
@@ -16,8 +17,8 @@ def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy
     Raises `NotImplementedError` where other symbols leave no closed form, sign or order, or where it is not rational.
     """
     if expression.atoms(sympy.Min, sympy.Max) and expression.free_symbols <= {variable}:
-        near = {root for case in _cases(expression) for root in positive_roots(case, variable)}
-        return sorted(root for root in near if sympy.simplify(expression.subs(variable, root)) == 0)
+        pieces = _pieces(expression, variable)
+        return sorted({root for piece in pieces for root in positive_roots(piece.form, variable) if root in piece})
     polynomial = _numerator(expression, variable)
     if polynomial.degree() <= 0:
         return []
@@ -106,7 +107,7 @@ def sign(expression: sympy.Expr) -> int | None:
 def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remainder: int) -> list[sympy.Expr]:
     """The values of `variable`, from `remainder` on, at which `expression` as it reads on one residue class is 0.
 
-    And some at which it is not: where it would be, if a maximum in it were another one of its arguments.
+    And some at which it is not: where a maximum in it becomes another one of its arguments.
 
     For ``variable = modulus·k + remainder`` every floor is a polynomial in k; its roots k ≥ 0, as values of `variable`.
 
@@ -116,23 +117,59 @@ def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remai
     inside = sympy.expand(expression.subs(variable, modulus * k + remainder))
     if inside.atoms(sympy.floor, sympy.ceiling):
         raise NotImplementedError(f"{variable} is rounded in a way that has no period")
-    roots = {root for case in _cases(inside) for root in _roots_of(case, k)}
+    pieces = [*_pieces(inside, k)]
+    cuts = {piece.low for piece in pieces[1:]}
+    roots = cuts | {root for piece in pieces for root in _roots_of(piece.form, k) if root in piece}
     return [modulus * root + remainder for root in roots]
 
 
-def _cases(expression: sympy.Expr) -> Iterator[sympy.Expr]:
-    """`expression` with one argument for each minimum and maximum: it is one of these wherever it is."""
-    choice = next(iter(expression.atoms(sympy.Min, sympy.Max)), None)
-    if choice is None:
-        yield expression
+class _Piece(NamedTuple):
+    """An expression without maxima and minima, which is another one from `low` to `high`, both included."""
+
+    form: sympy.Expr
+    low: sympy.Expr
+    high: sympy.Expr
+
+    def __contains__(self, value: sympy.Expr) -> bool:
+        return bool(self.low <= value) and bool(value <= self.high)
+
+
+def _pieces(
+    expression: sympy.Expr, variable: sympy.Symbol, low: sympy.Expr = sympy.S.Zero, high: sympy.Expr = sympy.oo
+) -> Iterator[_Piece]:
+    """`expression` from `low` on, cut where one of its maxima or minima becomes another one of its arguments."""
+    choices = [choice for choice in _choices(expression) if not any(map(_choices, choice.args))]
+    if not choices:
+        yield _Piece(sympy.expand(expression), low, high)
         return
-    for argument in choice.args:
-        yield from _cases(sympy.expand(expression.xreplace({choice: argument})))
+    pairs = (pair for choice in choices for pair in combinations(choice.args, 2))
+    cuts = {root for a, b in pairs for root in _roots_of(a - b, variable) if low < root < high}
+    for start, end in pairwise([low, *sorted(cuts), high]):
+        at = {variable: _between(start, end)}
+        taken = {choice: next(each for each in choice.args if each.subs(at) == choice.subs(at)) for choice in choices}
+        yield from _pieces(expression.xreplace(taken), variable, start, end)
 
 
-def _roots_of(inside: sympy.Expr, k: sympy.Symbol) -> list[sympy.Expr]:
+def _choices(expression: sympy.Expr) -> set[sympy.Expr]:
+    found: set[sympy.Expr] = expression.atoms(sympy.Min, sympy.Max)
+    return found
+
+
+def _between(low: sympy.Expr, high: sympy.Expr) -> sympy.Rational:
+    """A fraction between two algebraic numbers."""
+    if high is sympy.oo:
+        return sympy.floor(low) + 1
+    digits = 15
+    while True:
+        middle = sympy.Rational(str(sympy.N((low + high) / 2, digits)))
+        if low < middle < high:
+            return middle
+        digits *= 2
+
+
+def _roots_of(quotient: sympy.Expr, k: sympy.Symbol) -> list[sympy.Expr]:
     """The roots k ≥ 0 of a quotient of polynomials."""
-    polynomial = sympy.Poly(sympy.together(inside).as_numer_denom()[0], k, domain="QQ")
+    polynomial = sympy.Poly(sympy.together(quotient).as_numer_denom()[0], k, domain="QQ")
     if polynomial.degree() <= 0:
         return []
     return [root for root, _ in polynomial.real_roots(multiple=False) if root >= 0]
