@@ -7,9 +7,10 @@
 
 import costmodel.layers  # noqa: F401  (puts the layers of the survey into the catalog)
 from costmodel.catalog import LAYERS, Headline, Layer, find, layer, ledger
-from costmodel.conventions import CONVENTIONS, METRICS, Convention, totals
+from costmodel.conventions import CONVENTIONS, Convention
 from costmodel.dimension import CostModelError, width
 from costmodel.ledger import Ledger, Row
+from costmodel.metrics import METRICS, totals
 from costmodel.tensor import Tensor
 
 __version__ = "0.1.0"

@@ -5,11 +5,9 @@ are, each by the quantities that its tool looks at. Nothing is 0 by default: a k
 is an error.
 """
 
-import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from costmodel import memory, padding
 from costmodel.dimension import CostModelError, Dim, elements
 from costmodel.ledger import Ledger, Row
 
@@ -133,67 +131,3 @@ ARITHMETIC_OPERATIONS = Convention(
 CONVENTIONS: dict[str, Convention] = {
     convention.name: convention for convention in (MACS, FLOPS, FVCORE, ARITHMETIC_OPERATIONS)
 }
-
-METRICS = ("params", *CONVENTIONS)
-"""What is told of a layer: its parameters, and its cost under each convention."""
-
-ASKED = (*METRICS, padding.METRIC, *memory.NAMES)
-"""What can be asked of it: memory, training, and convolutions without their padding too.
-
-A metric in bytes may name a dtype, as in ``peak-bytes:bf16``."""
-
-
-def known(metric: str) -> bool:
-    """Whether `metric` is one of `ASKED`, with a dtype or without."""
-    name, colon, dtype = metric.partition(":")
-    return metric in ASKED or (name in memory.MEASURES and bool(colon) and dtype in memory.DTYPES)
-
-
-def counts(metric: str) -> str:
-    """What one of `ASKED` counts, in words."""
-    if metric == "params":
-        return "learned numbers, shared ones once"
-    if metric == padding.METRIC:
-        return "macs without the taps of convolutions that lie in their padding"
-    name, _, dtype = metric.partition(":")
-    if name in CONVENTIONS:
-        return CONVENTIONS[name].counts
-    return memory.COUNTS[name] + (f", in {dtype or 'fp32'}" if name in memory.MEASURES else "")
-
-
-def total(ledger: Ledger, metric: str) -> Dim:
-    """The ledger's total in one of `ASKED`."""
-    if metric == "params":
-        return ledger.params()
-    if metric == padding.METRIC:
-        return padding.inside_macs(ledger)
-    convention = CONVENTIONS.get(metric)
-    return convention.total(ledger) if convention else memory.measure(ledger, metric)
-
-
-def of_row(row: Row, metric: str) -> Dim:
-    """One row's share of `total` in one of `METRICS`.
-
-    Raises `CostModelError` for what is no sum over rows, as memory is not.
-    """
-    if metric not in METRICS:
-        raise CostModelError(f"{metric} is of a whole layer, not of some of its operations")
-    return row.params if metric == "params" else CONVENTIONS[metric].weigh(row)
-
-
-def totals(ledger: Ledger) -> dict[str, Dim]:
-    """The ledger's totals in all of `METRICS`."""
-    arithmetic = ledger.arithmetic()
-    found = {"params": ledger.params()}
-    for name, convention in CONVENTIONS.items():
-        found[name] = convention.total(ledger) if convention.operations else convention.weigh_arithmetic(arithmetic)
-    return found
-
-
-def countable(ledger: Ledger) -> dict[str, Dim]:
-    """The ledger's totals in those of `METRICS` that weigh all its rows: fvcore's does not weigh a traced module."""
-    found: dict[str, Dim] = {}
-    for metric in METRICS:
-        with contextlib.suppress(CostModelError):
-            found[metric] = total(ledger, metric)
-    return found

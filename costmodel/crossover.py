@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from costmodel.catalog import Layer, Subject, spoken
-from costmodel.conventions import total
 from costmodel.dimension import CostModelError, Dim, abbreviate
+from costmodel.metrics import total
 from costmodel.subjects import subject_of
-from costmodel.symbolic import LETTERS, derive, expression_text, symbol
-from costmodel.symbolic.roots import on_class, positive_roots, signs
+from costmodel.symbolic import LETTERS, derive, expression_text, placed, symbol
+from costmodel.symbolic.roots import choices, on_class, positive_roots, signs
 
 AXES = (*LETTERS, "side", "p")
 """What can vary besides options: the sizes, side = H = W, and positions p = H·W."""
@@ -27,6 +27,8 @@ CLASSES = 512
 """The most residue classes that are told apart."""
 SCANNED = 100_000
 """The most integers that are tried one by one."""
+MAXIMA = 1_000
+"""The most maxima in all residue classes together that are solved, each for where it becomes another argument."""
 
 Sign = Callable[[int], int | None]
 """1 where the first is cheaper, -1 where the second is, 0 where they are equal, None where one is not defined."""
@@ -86,11 +88,10 @@ def crossover(
     rounded = any(curve.rounded for curve in curves)
     names = {1: a.name, -1: b.name}
     try:
-        roots = positive_roots(difference, variable)
         if curves[0].open_symbols() | curves[1].open_symbols():
-            crossings, verdict = _in_symbols(difference, variable, roots, names, over)
+            crossings, verdict = _in_symbols(difference, variable, names, over)
         else:
-            crossings, verdict = _in_integers(curves, roots, names, over)
+            crossings, verdict = _in_integers(curves, names, over)
     except NotImplementedError as error:
         raise CostModelError(
             f"{a.name} against {b.name} over {over} cannot be solved: {error}; --at fixes sizes"
@@ -186,14 +187,12 @@ class Curve:
             if name == "p":
                 self._depends_on_positions_only(formula.exact)
                 self._places |= {symbol("H"): value, symbol("W"): 1}
-        self.shown = formula.expression.subs(self._places)
+        self.shown = placed(formula.expression, self._places)
         # A sample costs the same among however many: one will do, unless their number is what varies or is fixed.
-        one = {} if over == "n" else {symbol("N"): 1}
-        self.form, self.exact = (
-            expression.subs(self._places).subs(one) for expression in (formula.expression, formula.exact)
-        )
+        one = self._places if over == "n" else {symbol("N"): 1, **self._places}
+        self.form, self.exact = (placed(expression, one) for expression in (formula.expression, formula.exact))
         self.rounded = bool(self.exact != self.form)
-        self.divisions = [(b.subs(self._places), a.subs(self._places)) for b, a in formula.conditions]
+        self.divisions = [(placed(b, self._places), placed(a, self._places)) for b, a in formula.conditions]
 
     def open_symbols(self) -> set[Any]:
         """The symbols in it besides the variable."""
@@ -259,14 +258,13 @@ def _check(over: str, at: Mapping[str, Dim]) -> None:
 # Over the integers.
 
 
-def _in_integers(
-    curves: Sequence[Curve], roots: list[Any], names: Mapping[int, str], over: str
-) -> tuple[list[Crossing], str]:
+def _in_integers(curves: Sequence[Curve], names: Mapping[int, str], over: str) -> tuple[list[Crossing], str]:
     def cheaper(value: int) -> int | None:
         first, second = (curve.at(value) for curve in curves)
         return None if first is None or second is None else (second > first) - (second < first)
 
     runs = _runs(curves, curves[0].exact - curves[1].exact, cheaper)
+    roots = positive_roots(curves[0].form - curves[1].form, curves[0].variable)
     crossings = []
     for before, after in _changes(runs):
         last, first = _last(before, cheaper), _first(after, cheaper)
@@ -289,6 +287,10 @@ def _runs(curves: Sequence[Curve], difference: Any, cheaper: Sign) -> list[Run]:
         raise NotImplementedError(f"widths round in {period} different ways, and {CLASSES} are told apart")
     rounded = any(curve.rounded for curve in curves)
     classes = range(period if rounded else 1)
+    if (maxima := len(choices(difference)) * len(classes)) > MAXIMA:
+        raise NotImplementedError(
+            f"it has {maxima:,} maxima, and {MAXIMA:,} are solved; 'costmodel sweep' counts at each size"
+        )
     events = {event for remainder in classes for event in on_class(difference, variable, len(classes), remainder)}
     # A cut after k separates k from k + 1; an integer event is cut out on both sides.
     cuts = sorted(
@@ -372,9 +374,8 @@ def _verdict(runs: Sequence[Run], crossings: Sequence[Crossing], names: Mapping[
 # In symbols.
 
 
-def _in_symbols(
-    difference: Any, variable: Any, roots: list[Any], names: Mapping[int, str], over: str
-) -> tuple[list[Crossing], str]:
+def _in_symbols(difference: Any, variable: Any, names: Mapping[int, str], over: str) -> tuple[list[Crossing], str]:
+    roots = positive_roots(difference, variable)
     if difference == 0:
         return [], "they cost the same everywhere"
     found = signs(difference, variable, roots)

@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
 from costmodel.catalog import Layer, Subject, nearest, spoken
-from costmodel.conventions import METRICS, total, totals
 from costmodel.dimension import CostModelError, abbreviate, elements
 from costmodel.insertion import Insert, Place, inside, maps_of, spelled
+from costmodel.metrics import METRICS, total, totals
 from costmodel.tensor import Tensor
 
 USUAL: Mapping[str, tuple[int, ...]] = {"reduction": (2, 4, 8, 16, 32), "kernel": (3, 7)}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import Subject, spoken
-from costmodel.conventions import METRICS, countable, counts, of_row, total
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
+from costmodel.metrics import METRICS, countable, counts, of_row, total
 from costmodel_cli import reading, render
 
 
@@ -72,7 +72,7 @@ def _cells(ledger: Ledger, unit: dict[str, Dim], asked: Sequence[str]) -> list[s
         render.times(whole["macs"], unit["macs"]),
         render.si(whole["arithmetic"]),
         *("" if count is None else render.percent(count, whole["arithmetic"]) for count in parts.values()),
-        *(render.si(whole[metric]) for metric in asked),
+        *(render.amount(whole[metric], metric) for metric in asked),
     ]
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import spoken
-from costmodel.conventions import METRICS, of_row, total, totals
-from costmodel.conventions import counts as counts_of
 from costmodel.ledger import Ledger, Row
-from costmodel.memory import peak
+from costmodel.metrics import METRICS, of_row, total, totals
+from costmodel.metrics import counts as counts_of
 from costmodel.subjects import read
+from costmodel_cli import asked as asked_of
 from costmodel_cli import reading, render
 
 
@@ -19,7 +19,7 @@ def run(layer: str, shape: str, given: Sequence[str], asked: Sequence[str], *, a
     ledger = subject.layer.run(sizes, subject.options)
     options = subject.layer.resolve(subject.options) | ledger.chosen
     if as_json:
-        render.show_json({**_document(subject.layer.name, sizes, options, ledger), **more(ledger, asked)})
+        render.show_json({**_document(subject.layer.name, sizes, options, ledger), **asked_of.document(ledger, asked)})
         return
     table = render.table(["operation", "output"], ["params", "MACs", "arithmetic", "share"])
     whole = totals(ledger)
@@ -37,27 +37,10 @@ def run(layer: str, shape: str, given: Sequence[str], asked: Sequence[str], *, a
     for metric in METRICS:
         summary.add_row(metric, counts_of(metric), render.si(whole[metric]))
     for metric in asked:
-        summary.add_row(metric, counts_of(metric), render.si(total(ledger, metric)))
+        summary.add_row(metric, counts_of(metric), render.amount(total(ledger, metric), metric))
     title = f"{subject.layer.name} at {render.shape(sizes)}" + (f" · {render.options(options)}" if options else "")
     left_out = "Left out: kinds, inputs, elements moved, arithmetic by kind. --json has all, exactly."
-    render.show(title, "", table, "", summary, *peaks(ledger, asked), *_facts(ledger), "", left_out)
-
-
-def more(ledger: Ledger, asked: Sequence[str]) -> dict[str, Any]:
-    """What is `asked` of a ledger, for JSON, and the operations that hold the peaks in it."""
-    held = {metric: peak(ledger, dtype).row for metric, dtype in _peaks(asked)}
-    return {**{metric: total(ledger, metric) for metric in asked}, **({"peak_operation": held} if held else {})}
-
-
-def peaks(ledger: Ledger, asked: Sequence[str]) -> list[str]:
-    """A sentence for each peak that is `asked`."""
-    said = [f"{metric} is reached in {peak(ledger, dtype).row}." for metric, dtype in _peaks(asked)]
-    return ["", *said] if said else []
-
-
-def _peaks(asked: Sequence[str]) -> list[tuple[str, str]]:
-    parts = ((metric, *metric.partition(":")) for metric in asked)
-    return [(metric, dtype or "fp32") for metric, name, _, dtype in parts if name == "peak-bytes"]
+    render.show(title, "", table, "", summary, *asked_of.told(ledger, asked), *_facts(ledger), "", left_out)
 
 
 def _facts(ledger: Ledger) -> list[str]:

@@ -42,7 +42,7 @@ def _show(a: Subject, b: Subject, over: str, at: dict[str, int], metric: str, fo
     if found.rounded:
         after = "; the integers below are counted with widths rounded, as modules do" if integers else ""
         lines.append(f"where every division is exact{after}")
-    lines += ["", found.verdict]
+    lines += [*render.units([metric]), "", found.verdict]
     if integers:
         lines += ["", _confirmed(a, b, over, at, metric, integers)]
     render.show(*lines)
@@ -67,7 +67,7 @@ def _confirmed(a: Subject, b: Subject, over: str, at: dict[str, int], metric: st
         table.add_row(
             str(value),
             *(
-                "—" if cost is None else f"{cost:,}"
+                "—" if cost is None else render.amount(cost, metric, render.exact)
                 for cost in costs((a, b), over=over.replace("-", "_"), at=at, metric=metric, value=value)
             ),
         )

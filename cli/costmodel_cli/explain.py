@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.catalog import read, spoken
-from costmodel.conventions import total
 from costmodel.dimension import Dim
+from costmodel.metrics import total
 from costmodel.tools import SPELLINGS, TOOLS, VERDICTS, Counted, Reading, Tool
 from costmodel_cli import reading, render
 

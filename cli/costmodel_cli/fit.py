@@ -10,7 +10,7 @@ def run(
     layer: str, given: Sequence[str], over: str, at: Sequence[str], metric: str, limit: str, *, as_json: bool
 ) -> None:
     """Print the largest size at which a layer, or a torch module, fits a budget."""
-    fixed, budget, name = reading.sizes(at), reading.amount(limit), over.replace("-", "_")
+    fixed, budget, name = reading.sizes(at), reading.limit(limit, metric), over.replace("-", "_")
     # The arguments of a module are in its name: options that are given are those of a layer.
     curve = read(layer, given) if given else reading.subject(layer, fixed)
     from costmodel.crossover import costs, largest
@@ -23,12 +23,12 @@ def run(
         document = {"layer": curve.name, "over": over, "at": fixed, "metric": metric, "limit": budget}
         render.show_json({**document, "largest": value, "cost": value and cost(value)})
     elif value is None:
-        print(f"{curve.name}: {render.question(metric, over, fixed)} exceeds {render.number(budget)} everywhere")
+        print(f"{curve.name}: {render.question(metric, over, fixed)} exceeds {limit} everywhere")
     else:
         table = render.table([over], [metric, "of the limit"])
         for size in (value, value + 1):
             counted = cost(size)
             if counted is not None:
-                table.add_row(str(size), f"{counted:,}", render.percent(counted, budget))
+                table.add_row(str(size), render.amount(counted, metric, render.exact), render.percent(counted, budget))
         title = f"{curve.name}: {render.question(metric, over, fixed)}"
-        render.show(title, "", f"fits {render.number(budget)} up to {over} = {value}", "", table)
+        render.show(title, "", f"fits {limit} up to {over} = {value}", "", table)

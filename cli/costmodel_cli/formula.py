@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.catalog import spoken
-from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError
+from costmodel.metrics import METRICS
 from costmodel.subjects import read
 from costmodel_cli import reading, render
 
@@ -65,7 +65,7 @@ def _show(derivation: "Derivation", formulas: "Sequence[Formula]", values: Mappi
         table.add_row(formula.metric, formula.text())
         conditions |= dict.fromkeys(formula.conditions_text())
         functions |= formula.functions()
-    lines.append(table)
+    lines += [table, *render.units(formula.metric for formula in formulas)]
     if conditions:
         lines += ["", f"if {' and '.join(conditions)}; --as python counts exactly wherever the layer is defined"]
     for name, meaning in functions.items():

@@ -8,9 +8,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from costmodel.catalog import LAYERS, NETWORKS, spoken
-from costmodel.conventions import ASKED
+from costmodel.devices import DEVICES as DEVICE_NAMES
 from costmodel.dimension import CostModelError
 from costmodel.memory import DTYPES
+from costmodel.metrics import ASKED
 from costmodel_cli import reading
 from costmodel_cli.exit_codes import Exit, Unchecked
 from costmodel_cli.page import printed_at_once
@@ -119,7 +120,18 @@ Options = Annotated[
 ]
 Dtype = Annotated[
     str | None,
-    typer.Option(metavar="DTYPE", autocompletion=_complete(DTYPES), help="Of a metric in bytes; fp32 unless given."),
+    typer.Option(
+        metavar="DTYPE", autocompletion=_complete(DTYPES), help="Of a metric in bytes or time; fp32 unless given."
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--device-profile",
+        metavar="DEVICE",
+        autocompletion=_complete(DEVICE_NAMES),
+        help="Of a metric in time: h200, or a .toml file that 'calibrate' wrote.",
+    ),
 ]
 More = Annotated[
     list[str] | None,
@@ -165,12 +177,13 @@ def cost(
     option: Options = None,
     metric: More = None,
     dtype: Dtype = None,
+    device_profile: Profile = None,
     as_json: Json = False,
 ) -> None:
     """Count a layer at a shape, operation by operation."""
     from costmodel_cli import cost as command
 
-    command.run(layer, shape, option or [], reading.more(metric or [], dtype), as_json=as_json)
+    command.run(layer, shape, option or [], reading.more(metric or [], dtype, device_profile), as_json=as_json)
 
 
 @app.command(
@@ -196,12 +209,13 @@ def compare(
     ] = None,
     metric: More = None,
     dtype: Dtype = None,
+    device_profile: Profile = None,
     as_json: Json = False,
 ) -> None:
     """Count layers side by side, each as a multiple of the 3x3 convolution there."""
     from costmodel_cli import compare as command
 
-    command.run(layers, shape, baseline, reading.more(metric or [], dtype), as_json=as_json)
+    command.run(layers, shape, baseline, reading.more(metric or [], dtype, device_profile), as_json=as_json)
 
 
 @app.command(
@@ -216,6 +230,7 @@ def formula(
         typer.Option(metavar="METRIC", autocompletion=_complete(ASKED), help="One metric; all of them unless given."),
     ] = None,
     dtype: Dtype = None,
+    device_profile: Profile = None,
     form: Annotated[
         str, typer.Option("--as", metavar="FORM", autocompletion=_complete(FORMS), help="text, latex, python or json.")
     ] = "text",
@@ -231,7 +246,7 @@ def formula(
     """
     from costmodel_cli import formula as command
 
-    chosen = None if metric is None else reading.metric(metric, dtype)
+    chosen = None if metric is None else reading.metric(metric, dtype, device_profile)
     command.run(layer, option or [], chosen, form, shape, video=video, as_json=as_json)
 
 
@@ -267,6 +282,7 @@ def network(
     ] = None,
     metric: More = None,
     dtype: Dtype = None,
+    device_profile: Profile = None,
     formula: Annotated[bool, typer.Option("--formula", help="Closed forms in N, H and W instead.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -277,7 +293,7 @@ def network(
     """
     from costmodel_cli import network as command
 
-    asked = reading.more(metric or [], dtype)
+    asked = reading.more(metric or [], dtype, device_profile)
     command.run(name, with_ or [], at or [], option or [], shape, asked, formula=formula, as_json=as_json)
 
 
@@ -419,6 +435,7 @@ def crossover(
     at: At = None,
     metric: Metric = "macs",
     dtype: Dtype = None,
+    device_profile: Profile = None,
     as_json: Json = False,
 ) -> None:
     """Find where one layer becomes cheaper than another, exactly.
@@ -427,7 +444,7 @@ def crossover(
     """
     from costmodel_cli import crossover as command
 
-    command.run(a, b, over, at or [], reading.metric(metric, dtype), as_json=as_json)
+    command.run(a, b, over, at or [], reading.metric(metric, dtype, device_profile), as_json=as_json)
 
 
 @app.command(cls=_Command, epilog=_example("costmodel fit non-local --over side --limit 5e9 --at c=512"))
@@ -439,12 +456,15 @@ def fit(
     at: At = None,
     metric: Metric = "macs",
     dtype: Dtype = None,
+    device_profile: Profile = None,
     as_json: Json = False,
 ) -> None:
     """Find the largest size at which a layer fits a budget."""
     from costmodel_cli import fit as command
 
-    command.run(layer, option or [], over, at or [], reading.metric(metric, dtype), limit, as_json=as_json)
+    command.run(
+        layer, option or [], over, at or [], reading.metric(metric, dtype, device_profile), limit, as_json=as_json
+    )
 
 
 @app.command(
@@ -476,6 +496,7 @@ def plot(
     at: At = None,
     metric: Metric = "macs",
     dtype: Dtype = None,
+    device_profile: Profile = None,
 ) -> None:
     """Draw what layers cost, with the exact places where they cross; needs matplotlib.
 
@@ -487,7 +508,7 @@ def plot(
     """  # noqa: D301 (the mark that keeps the lines below it as they are)
     from costmodel_cli import plot as command
 
-    command.run(kind, layers, over or [], at or [], reading.metric(metric, dtype), output)
+    command.run(kind, layers, over or [], at or [], reading.metric(metric, dtype, device_profile), output)
 
 
 @app.command(
@@ -566,18 +587,73 @@ def validate(
     memory: Annotated[
         bool, typer.Option("--memory", help="Hold memory and training against them instead; a minute, without fvcore.")
     ] = False,
+    time: Annotated[
+        bool,
+        typer.Option("--time", help="Time them instead, beside their bounds; some minutes, the machine to itself."),
+    ] = False,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DTYPE", autocompletion=_complete(DTYPES), help="What is timed; the usual ones unless told."
+        ),
+    ] = None,
+    device_profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.toml",
+            autocompletion=_complete(DEVICE_NAMES),
+            help="What bounds the time: as 'calibrate' wrote it, which is done first unless given.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hold the counts against real torch modules, as integers; needs torch and fvcore."""
-    if prove and (memory or networks):
-        raise CostModelError("--prove is a check by itself, of layers: leave out --memory and --networks")
+    """Hold the counts against real torch modules, as integers; needs torch and fvcore.
+
+    --memory and --time may be asked for together, and then one report has both.
+    """
+    if prove and (memory or time or networks):
+        raise CostModelError("--prove is a check by itself, of layers: leave out --memory, --time and --networks")
     if prove:
         from costmodel_cli import prove as proofs
 
         raise typer.Exit(proofs.run(layers or [], report, as_json=as_json))
     from costmodel_cli import validate as command
 
-    raise typer.Exit(command.run(layers or [], device, report, networks=networks, as_json=as_json, memory=memory))
+    raise typer.Exit(
+        command.run(
+            layers or [],
+            device,
+            report,
+            networks=networks,
+            as_json=as_json,
+            memory=memory,
+            time=time,
+            dtypes=dtype or [],
+            profile=device_profile,
+        )
+    )
+
+
+@app.command(
+    cls=_Command,
+    epilog=_example("costmodel calibrate --output here.toml"),
+    short_help="Measure this machine, as a device of metrics in time.",
+)
+def calibrate(
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", autocompletion=_complete(DEVICES), help="What is measured.")
+    ] = "auto",
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Ending in .toml; printed unless given.")
+    ] = None,
+) -> None:
+    """Measure this machine, and describe it in a file that --device-profile takes; needs torch.
+
+    It takes most of a minute, and the machine to itself: other work makes it look slower than it is.
+    """
+    from costmodel_cli import calibrate as command
+
+    raise typer.Exit(command.run(device, output))
 
 
 @app.command(
@@ -612,6 +688,7 @@ def sweep(
         str, typer.Option(metavar="METRIC", autocompletion=_complete(ASKED), help="What is counted.")
     ] = "macs",
     dtype: Dtype = None,
+    device_profile: Profile = None,
 ) -> None:
     """Count layers over a grid of sizes, exactly, into a file.
 
@@ -620,7 +697,7 @@ def sweep(
     """
     from costmodel_cli import sweep as command
 
-    raise typer.Exit(command.run(layers, grid, at or [], reading.metric(metric, dtype), output))
+    raise typer.Exit(command.run(layers, grid, at or [], reading.metric(metric, dtype, device_profile), output))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

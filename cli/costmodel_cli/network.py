@@ -6,12 +6,12 @@ from typing import Any
 
 from costmodel import subjects
 from costmodel.catalog import Subject, spoken
-from costmodel.conventions import METRICS, countable, total
 from costmodel.dimension import CostModelError, Dim
 from costmodel.insertion import Insert, Site, Stage, by_stage, spelled
 from costmodel.ledger import Ledger
+from costmodel.metrics import METRICS, countable, total
+from costmodel_cli import asked as asked_of
 from costmodel_cli import reading, render
-from costmodel_cli.cost import more, peaks
 
 
 def run(
@@ -46,7 +46,9 @@ def run(
     placed = [(insert, insert.sites(base.layer, options)) for insert in inserts]
     options |= ledger.chosen
     if as_json:
-        render.show_json({**_document(base.layer.name, options, placed, sizes, ledger), **more(ledger, asked)})
+        render.show_json(
+            {**_document(base.layer.name, options, placed, sizes, ledger), **asked_of.document(ledger, asked)}
+        )
         return
     bare_ledger = base.layer.run(sizes, base.options) if placed and asked else ledger
     without = {metric: total(bare_ledger, metric) for metric in asked}
@@ -92,8 +94,9 @@ def _show(title: str, placed: Placed, ledger: Ledger, without: Mapping[str, Dim]
         summary.add_row(metric, *(render.number(found[metric]) if metric in found else "—" for found in columns))
     for metric, bare in without.items():
         together = total(ledger, metric)
-        summary.add_row(metric, *map(render.number, [bare, together - bare, together] if placed else [together]))
-    render.show(*lines, summary, *peaks(ledger, [*without]))
+        counts = [bare, together - bare, together] if placed else [together]
+        summary.add_row(metric, *(render.amount(count, metric, render.number) for count in counts))
+    render.show(*lines, summary, *asked_of.told(ledger, [*without]))
 
 
 def _described(insert: Insert) -> str:

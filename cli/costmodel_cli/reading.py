@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from costmodel import catalog
 from costmodel.catalog import LONGEST, Subject, is_number, nearest
-from costmodel.conventions import ASKED, METRICS, known
 from costmodel.dimension import CostModelError, abbreviate
-from costmodel.memory import DTYPES, MEASURES
+from costmodel.memory import DTYPES
+from costmodel.metrics import ASKED, BYTES, METRICS, TIMES, known, roofline, seconds
 from costmodel.subjects import read
 from costmodel_cli.exit_codes import Unchecked
 
@@ -47,28 +48,38 @@ def size(text: str, what: str) -> int:
     return int(text)
 
 
-def metric(text: str, dtype: str | None = None) -> str:
-    """One of `ASKED`, in bytes of elements of `dtype`."""
+def metric(text: str, dtype: str | None = None, profile: str | None = None) -> str:
+    """One of `ASKED`, of elements of `dtype`, on the device of `profile`."""
     name = text.partition(":")[0]
     if name not in ASKED:
         raise CostModelError(f"a metric is one of {', '.join(ASKED)}, not {abbreviate(text)}{nearest(text, ASKED)}")
+    given = {"--device-profile": (profile, TIMES), "--dtype": (dtype, (*BYTES, *TIMES))}
+    for flag, (value, accepted) in given.items():
+        if value is not None and name not in accepted:
+            raise CostModelError(f"{flag} is for {', '.join(accepted)}, not for {name}")
+    if (profile or dtype) and text != name:
+        raise CostModelError(f"{abbreviate(text)} names what --device-profile and --dtype are for: give one of the two")
     if dtype is not None:
         one_of(dtype, "--dtype", tuple(DTYPES))
-        if name not in MEASURES or text != name:
-            raise CostModelError(f"--dtype is for {', '.join(MEASURES)}, and {text} has none or one already")
-        text = f"{name}:{dtype}"
+    if name in TIMES and text == name and profile is None:
+        raise CostModelError(f"{name} is that of a device: --device-profile names it, such as h200")
+    text = ":".join(filter(None, (text, profile, dtype)))
     if not known(text):
         raise CostModelError(f"{abbreviate(text)} names no dtype: {', '.join(DTYPES)}")
+    if name in TIMES:
+        roofline(text)  # or says why there is none
     return text
 
 
-def more(texts: Iterable[str], dtype: str | None) -> list[str]:
-    """Of `ASKED` those that are told only where they are asked for; `dtype` is for those in bytes."""
+def more(texts: Iterable[str], dtype: str | None = None, profile: str | None = None) -> list[str]:
+    """Of `ASKED` those that are told only where they are asked for; each takes what it can of `dtype` and `profile`."""
     texts = list(texts)
-    in_bytes = [text for text in texts if text in MEASURES]
-    if dtype is not None and not in_bytes:
-        raise CostModelError(f"--dtype is for a --metric in bytes: {', '.join(MEASURES)}")
-    asked = dict.fromkeys(metric(text, dtype if text in MEASURES else None) for text in texts)
+    for flag, value, accepted in (("--device-profile", profile, TIMES), ("--dtype", dtype, (*BYTES, *TIMES))):
+        if value is not None and not any(text in accepted for text in texts):
+            raise CostModelError(f"{flag} is for a --metric that takes one: {', '.join(accepted)}")
+    asked = dict.fromkeys(
+        metric(text, dtype if text in (*BYTES, *TIMES) else None, profile if text in TIMES else None) for text in texts
+    )
     return [name for name in asked if name not in METRICS]
 
 
@@ -115,8 +126,13 @@ def sizes(pairs: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def amount(text: str) -> int:
-    """``5000000000``, ``5e9`` or ``1.5e9``, and of bytes ``16GiB`` or ``80GB``: a whole number."""
+def limit(text: str, metric: str) -> int:
+    """``5000000000``, ``5e9`` or ``1.5e9``, of bytes ``16GiB`` or ``80GB``, of time ``1.5ms``, in whole ticks of it."""
+    tick = seconds(metric)
+    if tick:
+        if found := re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?(s|ms|us|µs|ns)", text):
+            return int(Fraction(found[1]) / (1000 ** ("s", "ms", "us", "ns").index(found[2].replace("µ", "u")) * tick))
+        raise CostModelError(f"a limit of time is written with its unit, such as 1.5ms or 20us, not {abbreviate(text)}")
     if unit := re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([KMGT])(i?)B", text):
         count = Decimal(unit[1]) * (1024 if unit[3] else 1000) ** ("KMGT".index(unit[2]) + 1)
         if count >= 1 and count == int(count):

@@ -1,12 +1,14 @@
 """How results look on a terminal and as JSON. Numbers in tables are for reading; JSON has them exact."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from costmodel.catalog import said, spoken
 from costmodel.dimension import Dim, Shape
+from costmodel.metrics import seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,6 +30,43 @@ def si(value: Dim) -> str:
     if power >= len(_PREFIXES):
         return f"{rounded:.3e}"
     return f"{rounded.scaleb(-3 * power):.{3 - shift}f}{_PREFIXES[power]}"
+
+
+def amount(value: Dim, metric: str, spelled: Callable[[Dim], str] = si) -> str:
+    """A value of a metric: a time as `duration`, any other as it is `spelled`."""
+    tick = seconds(metric)
+    return duration(value * tick) if tick else spelled(value)
+
+
+def exact(value: Dim) -> str:
+    """All digits: ``1,204,224``."""
+    return f"{value:,}"
+
+
+def units(metrics: Iterable[str]) -> list[str]:
+    """A sentence, after an empty line, about every metric that counts in ticks."""
+    ticks = {metric: tick for metric in metrics if (tick := seconds(metric))}
+    return [
+        line
+        for metric, tick in ticks.items()
+        for line in ("", f"{metric} counts ticks, {tick.denominator:,} a second.")
+    ]
+
+
+def duration(time: Fraction) -> str:
+    """Seconds to four significant digits: ``19.42 µs``."""
+    scaled, unit = next(
+        (scaled, unit) for power, unit in _SECONDS.items() if abs(scaled := time * 1000**power) >= 1 or unit == "ps"
+    )
+    return f"{decimal(scaled)} {unit}"
+
+
+_SECONDS = {0: "s", 1: "ms", 2: "µs", 3: "ns", 4: "ps"}
+
+
+def decimal(value: Fraction) -> str:
+    """Four significant digits: ``0.6173``."""
+    return f"{Context(prec=4).divide(Decimal(value.numerator), Decimal(value.denominator)):f}"
 
 
 def times(value: Dim, unit: Dim) -> str:

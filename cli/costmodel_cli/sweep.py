@@ -34,7 +34,6 @@ def run(layers: Sequence[str], grid: Sequence[str], at: Sequence[str], metric: s
     for name, values in sweep.axes.items():
         table.add_row(name, render.number(len(values)), str(values.min()), str(values.max()))
     points = math.prod(sweep.shape)
-    render.show(
-        f"{metric} of {', '.join(layers)} at {render.number(points)} points", "", table, "", f"written: {output}"
-    )
+    title = f"{metric} of {', '.join(layers)} at {render.number(points)} points"
+    render.show(title, "", table, *render.units([metric]), "", f"written: {output}")
     return Exit.HOLDS

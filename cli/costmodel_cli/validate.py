@@ -1,10 +1,10 @@
-"""``costmodel validate``, and ``costmodel validate --memory``."""
+"""``costmodel validate``, and ``costmodel validate --memory --time``."""
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from costmodel.catalog import NETWORKS
 from costmodel.dimension import CostModelError, abbreviate
@@ -16,38 +16,79 @@ from costmodel_cli.progress import progress
 if TYPE_CHECKING:
     from costmodel.validate import Progress, Report
     from costmodel.validate.proofs import Proofs
+    from costmodel.validate.timing_report import Timings
 
-Found = TypeVar("Found", "Report", "Proofs")
+
+class Findings(NamedTuple):
+    """What checks found, each by its name."""
+
+    parts: "Mapping[str, Report | Timings]"
+
+    def to_json(self) -> str:
+        """The report of the only one, or all of them by their names."""
+        reports = {name: report.to_json() for name, report in self.parts.items()}
+        if len(reports) == 1:
+            return "".join(reports.values())
+        return "{\n" + ",\n".join(f'"{name}": {report}' for name, report in reports.items()) + "\n}"
+
+
+Found = TypeVar("Found", Findings, "Proofs")
 
 
 def run(
-    layers: Sequence[str], device: str, report: str | None, *, networks: bool, as_json: bool, memory: bool = False
+    layers: Sequence[str],
+    device: str,
+    report: str | None,
+    *,
+    networks: bool,
+    as_json: bool,
+    memory: bool = False,
+    time: bool = False,
+    dtypes: Sequence[str] = (),
+    profile: str | None = None,
 ) -> Exit:
-    """Compare counts, or `memory` and training, with torch modules', print the verdict and write the report."""
+    """Compare counts, or `memory` and training, with torch modules', or hold the `time` that they take against bounds.
+
+    Prints the verdict and writes the report.
+    """
     names = [find(name).name for name in layers]
     if networks:
         import costmodel.networks  # noqa: F401  (puts them into the catalog)
 
         names += NETWORKS
     reading.one_of(device, "--device", reading.DEVICES)
+    if (dtypes or profile is not None) and not time:
+        raise CostModelError("--dtype and --device-profile are for --time")
     from costmodel.validate import Progress, require, validate
 
-    def check(advance: Progress | None) -> "Report":
-        if not memory:
-            return validate(names, device=device, progress=advance)
+    def counts(advance: Progress | None) -> "Report":
+        return validate(names, device=device, progress=advance)
+
+    def in_memory(advance: Progress | None) -> "Report":
         require("torch", "costmodel.validate.memory", what="validate --memory")
         from costmodel.validate.memory import validate_memory
 
-        return validate_memory(names, advance)
+        return validate_memory(names, device, advance)
 
-    found = written(report, check)
+    def in_time(advance: Progress | None) -> "Timings":
+        require("torch", "costmodel.validate.timing", what="validate --time")
+        from costmodel.validate.timing import validate_time
+
+        return validate_time(names, device, dtypes=dtypes, profile=profile, progress=advance)
+
+    # Time first: it may still refuse what it is given, before anything is done.
+    checks: dict[str, Callable[[Progress | None], Report | Timings]] = {}
+    checks |= {"time": in_time} if time else {}
+    checks |= {"memory": in_memory} if memory else {}
+    checks = checks or {"counts": counts}
+    found = written(report, lambda advance: Findings({name: check(advance) for name, check in checks.items()}))
     if as_json:
         print(found.to_json())
     else:
         _show(found, report)
-    if not found.comparisons:
-        return Exit.UNCHECKED
-    return Exit.FAILS if found.failed else Exit.HOLDS
+    if any(part.failed for part in found.parts.values()):
+        return Exit.FAILS
+    return Exit.HOLDS if all(part.comparisons for part in found.parts.values()) else Exit.UNCHECKED
 
 
 def written(path: str | None, check: "Callable[[Progress | None], Found]") -> Found:
@@ -65,7 +106,7 @@ def written(path: str | None, check: "Callable[[Progress | None], Found]") -> Fo
 
 
 @contextlib.contextmanager
-def writing(path: str | None) -> Iterator[IO[str] | None]:
+def writing(path: str | None, what: str = "the report") -> Iterator[IO[str] | None]:
     """A file that appears under `path` when all is written, or not at all."""
     if path is None:
         yield None
@@ -74,7 +115,7 @@ def writing(path: str | None) -> Iterator[IO[str] | None]:
         # Through links, so that a link stays one.
         target = Path(path).resolve()
         if target.exists() and not target.is_file():
-            raise CostModelError(f"the report cannot be written to {path}: it is no file")
+            raise CostModelError(f"{what} cannot be written to {path}: it is no file")
         # Beside the target, so that one rename makes it appear; opened before the work, which may take long.
         part = target.with_name(f".{target.name}.{os.getpid()}")
         file = part.open("x", encoding="utf-8")
@@ -82,7 +123,7 @@ def writing(path: str | None) -> Iterator[IO[str] | None]:
         if isinstance(error, CostModelError):
             raise
         why = getattr(error, "strerror", None) or error
-        raise CostModelError(f"the report cannot be written to {abbreviate(path)}: {why}") from None
+        raise CostModelError(f"{what} cannot be written to {abbreviate(path)}: {why}") from None
     try:
         with file:
             yield file
@@ -92,7 +133,26 @@ def writing(path: str | None) -> Iterator[IO[str] | None]:
         raise
 
 
-def _show(report: "Report", path: str | None) -> None:
+def _show(found: Findings, path: str | None) -> None:
+    from costmodel.validate import Report
+
+    lines: list[object] = []
+    for part in found.parts.values():
+        shown, verdict = _compared(part) if isinstance(part, Report) else _timed(part)
+        versions = ", ".join(f"{name} {version}" for name, version in part.versions.items())
+        place = "{type}, {name} ({chosen})".format_map(part.device)
+        lines += ["", ""] if lines else []
+        lines += [f"on {place}; {versions}", "", *shown, ""]
+        lines += map(str, part.failures)
+        lines += [f"not covered: {sentence}" for sentence in part.not_covered]
+        lines += ["", verdict]
+    if path:
+        lines.append(f"report: {path}")
+    render.show(*lines)
+
+
+def _compared(report: "Report") -> tuple[list[object], str]:
+    """Comparisons by layer, and the verdict."""
     table = render.table(["layer or network"], ["cases", "comparisons", "equal", "different"])
     # A network with layers inserted is a case of the network.
     held = [(comparison.layer.partition(" with ")[0], comparison) for comparison in report.comparisons]
@@ -101,12 +161,25 @@ def _show(report: "Report", path: str | None) -> None:
         equal = sum(comparison.equal for comparison in mine)
         cases = len({(comparison.layer, str(comparison.options), comparison.shape) for comparison in mine})
         table.add_row(name, *map(render.number, (cases, len(mine), equal, len(mine) - equal)))
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    place = "{type}, {name} ({chosen})".format_map(report.device)
-    lines: list[object] = [f"on {place}; {versions}", "", table, ""]
-    lines += map(str, report.failures)
-    lines += [f"not covered: {sentence}" for sentence in report.not_covered]
-    lines += ["", f"{report.passed:,} comparisons equal, {report.failed:,} different"]
-    if path:
-        lines.append(f"report: {path}")
-    render.show(*lines)
+    return [table], f"{report.passed:,} comparisons equal, {report.failed:,} different"
+
+
+def _timed(timings: "Timings") -> tuple[list[object], str]:
+    """What every layer took beside its bound, by shape and dtype, in which order, where they cross, and the verdict."""
+    lines: list[object] = [f"bounded by {timings.profile.title}{', measured now' if timings.measured else ''}"]
+    for group in timings.groups():
+        table = render.table(["layer"], ["bound", "best", "median", "median/bound"])
+        table.add_column("bound by")
+        for each in group:
+            times = map(render.duration, (each.bound, each.sample.best, each.sample.median))
+            limit, share = next(iter(each.shares.items()))
+            table.add_row(each.layer, *times, render.decimal(each.ratio), f"{limit} {float(share):.0%}")
+        lines += ["", f"{render.shape(group[0].shape)}, {group[0].dtype}", "", table]
+    if timings.disturbed:
+        lines += [
+            "",
+            f"best and median are far apart in {len(timings.disturbed)}: other work was in the way, time again",
+        ]
+    for title, found in (("order", timings.orders), ("crossovers", timings.crossings)):
+        lines += ["", title, *map(str, found)] if found else []
+    return lines, f"{timings.passed:,} no faster than their bounds, {timings.failed:,} faster"

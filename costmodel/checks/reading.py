@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LAYERS, LONGEST, Layer, Subject, find, nearest, read, spoken
@@ -20,9 +21,11 @@ from costmodel.checks.coverage import Condition, Known
 from costmodel.checks.derived import Undecided, derived
 from costmodel.checks.names import SIZES, Names, check_sizes
 from costmodel.claims.reading import in_positions
-from costmodel.conventions import ASKED, known, of_row, total
+from costmodel.devices import DEVICES
 from costmodel.dimension import CostModelError, Dim, abbreviate, maximum, minimum
 from costmodel.ledger import Ledger
+from costmodel.memory import DTYPES
+from costmodel.metrics import ASKED, TIMES, known, of_row, seconds, total
 from costmodel.symbolic import expression, parse, symbol
 from costmodel.symbolic.domain import guard_text
 from costmodel.symbolic.notation import built, relation_tree, tree
@@ -310,8 +313,11 @@ class _Reader:
 
 
 def _metric(word: str) -> str:
-    """The metric that `word` spells as a name may be: ``peak_bytes``, ``peak_bytes_bf16``."""
-    for said in (word.replace("_", "-"), ":".join(word.replace("_", "-").rsplit("-", 1))):
+    """The metric that `word` spells as a name may be: ``peak_bytes``, ``peak_bytes_bf16``, ``time_h200_bf16``."""
+    spelled = word.replace("_", "-")
+    of_devices = [*product(TIMES, DEVICES), *product(TIMES, DEVICES, DTYPES)]
+    times = {"-".join(parts): ":".join(parts) for parts in of_devices}
+    for said in (spelled, ":".join(spelled.rsplit("-", 1)), times.get(spelled, "")):
         if known(said):
             return said
     names = [name.replace("-", "_") for name in ASKED]
@@ -343,9 +349,11 @@ def _word(node: ast.expr) -> str:
 
 
 def _counted(ledger: Ledger, metric: str, rows: Sequence[str]) -> Dim:
-    """Of the whole layer, or of some rows."""
+    """Of the whole layer, or of some rows; a time in seconds."""
     chosen = [of_row(row, metric) for row in ledger.rows if row.name in rows]
-    return expression(sum(chosen) if rows else total(ledger, metric))
+    counted = expression(sum(chosen) if rows else total(ledger, metric))
+    tick = seconds(metric)
+    return counted * expression(tick.numerator) / tick.denominator if tick else counted
 
 
 def _put(value: Any, at: Mapping[Dim, int]) -> Any:

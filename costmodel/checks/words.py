@@ -9,8 +9,8 @@ from typing import Any
 
 from costmodel.checks.names import SPOKEN
 from costmodel.checks.reading import Cost, Statement
-from costmodel.conventions import METRICS, of_row
 from costmodel.dimension import Dim
+from costmodel.metrics import METRICS, of_row
 from costmodel.symbolic import expression, expression_text, terms
 from costmodel.symbolic.notation import unrounded
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from costmodel.catalog import LAYERS, Subject, nearest
 from costmodel.claims.book import Claim, Statement
-from costmodel.conventions import METRICS
 from costmodel.dimension import CostModelError, Dim, abbreviate
+from costmodel.metrics import METRICS
 from costmodel.subjects import read
 from costmodel.symbolic import Derivation, Formula, derive, parse, parse_relation, symbol
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from costmodel.catalog import Subject
 from costmodel.crossover import Crossing, crossover
 from costmodel.dimension import CostModelError
+from costmodel.metrics import seconds
 from costmodel.plots.counts import counts, placed
 from costmodel.plots.figure import (
     LINES,
@@ -22,6 +23,7 @@ from costmodel.plots.figure import (
     Figure,
     Lettered,
     drawing,
+    drawn,
     key,
     label,
     metric_label,
@@ -90,8 +92,8 @@ class Curves(NamedTuple):
             size_axis(axes.xaxis, over, sizes[0], sizes[-1])
             axes.grid(axis="x", color="0.85", linewidth=0.5)
             for values, style in zip(self.grid.values.values(), LINES, strict=False):
-                axes.plot(sizes, values.astype(float), **style)
-            _cost_axis(axes)
+                axes.plot(sizes, drawn(values, self.grid.metric), **style)
+            _cost_axis(axes, "s" if seconds(self.grid.metric) else "")
             title(axes, metric_label(self.grid.metric), self.at, pad=14)
             _name_lines(axes, self.grid, [room / crowd for room in rooms])
             _name_marks(axes, self)
@@ -122,17 +124,18 @@ def _spelled(exact: Any) -> str:
     return text if text.isdigit() else f"{text} = {decimal}" if len(text) < 12 else decimal
 
 
-def _cost_axis(axes: Axes) -> None:
+def _cost_axis(axes: Axes, unit: str) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.yaxis.set(major_formatter=EngFormatter(), minor_locator=NullLocator())
+    axes.yaxis.set(major_formatter=EngFormatter(unit), minor_locator=NullLocator())
 
 
 def _name_lines(axes: Axes, counted: Grid, rooms: Sequence[float]) -> None:
     """Write every layer's name beside the end of its line."""
     low, high = np.log(axes.get_ylim())
-    ends = [(float(np.log(float(values[-1]))) - low) / (high - low) for values in counted.values.values()]
+    last = [float(drawn(values[-1:], counted.metric)[0]) for values in counted.values.values()]
+    ends = [(float(np.log(end)) - low) / (high - low) for end in last]
     aside: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
     for name, end, place, line in zip(counted.values, ends, _apart(ends, rooms), axes.get_lines(), strict=True):
         axes.plot([1, 1.03], [end, place], linewidth=0.8, color=line.get_color(), **aside)
@@ -146,7 +149,7 @@ def _name_marks(axes: Axes, data: Curves) -> None:
     places = [float(np.log(mark.place) - low) / (high - low) for mark in data.marks]
     rooms = [min(LETTER, 1 / len(places))] * len(places) if places else []
     for letter, mark, place in zip(ascii_letters, data.marks, _apart(places, rooms), strict=False):
-        values = np.log(data.grid.values[mark.on].astype(float))
+        values = np.log(drawn(data.grid.values[mark.on], data.grid.metric))
         height = np.exp(np.interp(np.log(mark.place), np.log(sizes), values))
         line = {"color": "0.4", "linewidth": 0.4}
         axes.annotate(

@@ -22,6 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from costmodel import __version__
 from costmodel.dimension import CostModelError, abbreviate
+from costmodel.metrics import seconds
 from costmodel.symbolic import LETTERS
 
 WIDTH = 3.4
@@ -80,14 +81,22 @@ METRICS = {
     "peak-bytes": "peak of activations, bytes",
     "saved-bytes": "saved for backward, bytes",
     "moved-bytes": "bytes moved",
+    "fused-bytes": "bytes moved where operations are fused",
     "training-macs": "multiply-accumulates of training",
+    "time": "least time",
+    "fused-time": "least time where operations are fused",
 }
 
 
 def metric_label(metric: str) -> str:
     """What `metric` counts, in words: ``peak of activations, bytes (bf16)``."""
-    name, _, dtype = metric.partition(":")
-    return f"{METRICS[name]} ({dtype})" if dtype else METRICS[name]
+    name, *named = metric.split(":")
+    return f"{METRICS[name]} ({', '.join(named)})" if named else METRICS[name]
+
+
+def drawn(costs: Any, metric: str) -> Any:
+    """`costs` as floats that are drawn: times in seconds."""
+    return costs.astype(float) * float(seconds(metric) or 1)
 
 
 SIZES = {

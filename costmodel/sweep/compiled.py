@@ -23,7 +23,7 @@ _OPERATORS = {"add": operator.add, "mul": operator.mul, "floordiv": operator.flo
 
 
 def compile_formula(derivation: "Derivation", metric: str) -> "Compiled":
-    """The exact count of `derivation` in one of `conventions.METRICS`, for many sizes.
+    """The exact count of `derivation` in one of `metrics.METRICS`, for many sizes.
 
     >>> from costmodel import find
     >>> from costmodel.symbolic import derive

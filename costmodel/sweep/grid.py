@@ -59,7 +59,7 @@ def grid(
     at: Mapping[str, int] | None = None,
     metric: str = "macs",
 ) -> Grid:
-    """The cost of each of `layers` in one of `conventions.METRICS` at every point of a grid.
+    """The cost of each of `layers` in one of `metrics.METRICS` at every point of a grid.
 
     A layer is named as on the command line, ``se`` or ``se:reduction=4``, or is a `Subject` with a name of its own.
     An axis is a size, n, c, t (of video), h or w, or ``side`` for h and w at once, or an integer option that has a

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel import conventions, dimension
+from costmodel import dimension, metrics
 from costmodel.catalog import Layer
 from costmodel.dimension import Dim
 
@@ -18,12 +18,12 @@ dimension.lifts[np.ndarray] = _lift
 
 
 def evaluate(layer: Layer, shape: Iterable[Dim], options: Mapping[str, Any], metric: str) -> Any:
-    """The cost of `layer` in one of `conventions.METRICS` for every element of the arrays in `shape` and `options`.
+    """The cost of `layer` in one of `metrics.METRICS` for every element of the arrays in `shape` and `options`.
 
     Dimensions and integer options are ints or integer arrays that broadcast against each other; the
     result is an array of Python ints of their common shape.
     """
     given = [size for size in (*shape,) if isinstance(size, np.ndarray)]
     given += [value for value in options.values() if isinstance(value, np.ndarray)]
-    cost = conventions.total(layer.run(shape, options), metric)
+    cost = metrics.total(layer.run(shape, options), metric)
     return np.broadcast_to(np.asarray(cost, dtype=object), np.broadcast_shapes(*[array.shape for array in given]))

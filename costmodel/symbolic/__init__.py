@@ -15,6 +15,7 @@ from costmodel.symbolic.notation import (
     expression_text,
     parse,
     parse_relation,
+    placed,
     symbol,
     terms,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "expression_text",
     "parse",
     "parse_relation",
+    "placed",
     "symbol",
     "terms",
 ]

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from costmodel import conventions, dimension
+from costmodel import dimension, metrics
 from costmodel.catalog import Layer
 from costmodel.dimension import Dim
 from costmodel.ledger import Ledger, Row
 from costmodel.symbolic.formula import Formula
-from costmodel.symbolic.notation import Counted, expression_text, parse, symbol, terms
+from costmodel.symbolic.notation import Counted, Max, expression_text, parse, symbol, terms
 
 SIZES = {"N": "batch size", "C": "input channels", "T": "frames", "H": "height", "W": "width"}
 LETTERS = {letter.lower(): letter for letter in SIZES}
@@ -24,7 +24,7 @@ def _lift(function: Callable[..., int], dims: Sequence[Dim], static: dict[str, A
     if function.__name__ == "minimum":
         return sympy.Min(*dims)
     if function.__name__ == "maximum":
-        return sympy.Max(*dims)
+        return Max(*dims)
     if function.__name__ == "square_root":
         return sympy.floor(sympy.sqrt(*dims))
     return _named(function, tuple(static.items()))(*dims)
@@ -57,8 +57,8 @@ class Derivation(NamedTuple):
     ledger: Ledger
 
     def formula(self, metric: str) -> Formula:
-        """The whole layer in one of `conventions.METRICS`."""
-        return Formula.of(metric, conventions.total(self.ledger, metric), self.ledger)
+        """The whole layer in one of `metrics.METRICS`."""
+        return Formula.of(metric, metrics.total(self.ledger, metric), self.ledger)
 
     def function(self, metric: str) -> Callable[..., int]:
         """A plain function of the `symbols`, as ints and in their order, that is exact and takes about a microsecond.
@@ -91,7 +91,7 @@ class Derivation(NamedTuple):
     def of_rows(self, names: Sequence[str], metric: str) -> Formula:
         """The rows called `names` together."""
         rows: list[Row] = [row for row in self.ledger.rows if row.name in names]
-        return Formula.of(metric, sum(conventions.of_row(row, metric) for row in rows), self.ledger)
+        return Formula.of(metric, sum(metrics.of_row(row, metric) for row in rows), self.ledger)
 
     def headline_is_term(self) -> bool:
         """Whether the layer's headline is, under its condition, a sum of terms of these formulas.
@@ -115,7 +115,7 @@ class Derivation(NamedTuple):
 
     def _repr_markdown_(self) -> str:
         """For a notebook: what the symbols mean, and an equation a metric."""
-        formulas = [self.formula(metric) for metric in conventions.METRICS]
+        formulas = [self.formula(metric) for metric in metrics.METRICS]
         symbols = ", ".join(f"${sympy.latex(symbol(name))}$ {_plain(what)}" for name, what in self.symbols.items())
         fixed = ", ".join(
             f"{name}={expression_text(value) if isinstance(value, sympy.Expr) else value}"

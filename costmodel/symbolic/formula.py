@@ -13,6 +13,7 @@ from costmodel.symbolic.notation import (
     expression_python,
     expression_text,
     is_root,
+    placed,
     symbol,
     terms,
 )
@@ -146,4 +147,4 @@ def _unrounded(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _at(expression: sympy.Expr, values: Mapping[str, int]) -> sympy.Rational:
-    return expression.subs({symbol(name): value for name, value in values.items()})
+    return placed(expression, {symbol(name): value for name, value in values.items()})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, Union
 
 import sympy
 
-from costmodel import conventions
+from costmodel import metrics
 from costmodel.ledger import Ledger
 from costmodel.symbolic.derivation import Derivation
 from costmodel.symbolic.notation import Counted, expression_text, is_root, terms
@@ -55,9 +55,9 @@ class Program(NamedTuple):
 
 
 def program(derivation: Derivation, metric: str) -> Program:
-    """The exact count of `derivation` in one of `conventions.METRICS`."""
+    """The exact count of `derivation` in one of `metrics.METRICS`."""
     ledger = derivation.ledger
-    made = program_of(sympy.sympify(conventions.total(ledger, metric)), required(ledger))
+    made = program_of(sympy.sympify(metrics.total(ledger, metric)), required(ledger))
     return made._replace(layer=derivation.layer.name, symbols=tuple(derivation.symbols))
 
 

@@ -114,7 +114,9 @@ def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remai
     Raises `NotImplementedError` if floors are left.
     """
     k = sympy.Symbol("k", integer=True, nonnegative=True)
-    inside = sympy.expand(expression.subs(variable, modulus * k + remainder))
+    inside = expression.xreplace({variable: modulus * k + remainder})
+    if inside.atoms(sympy.floor, sympy.ceiling):
+        inside = sympy.expand(inside)
     if inside.atoms(sympy.floor, sympy.ceiling):
         raise NotImplementedError(f"{variable} is rounded in a way that has no period")
     pieces = [*_pieces(inside, k)]
@@ -138,19 +140,20 @@ def _pieces(
     expression: sympy.Expr, variable: sympy.Symbol, low: sympy.Expr = sympy.S.Zero, high: sympy.Expr = sympy.oo
 ) -> Iterator[_Piece]:
     """`expression` from `low` on, cut where one of its maxima or minima becomes another one of its arguments."""
-    choices = [choice for choice in _choices(expression) if not any(map(_choices, choice.args))]
-    if not choices:
+    innermost = [choice for choice in choices(expression) if not any(map(choices, choice.args))]
+    if not innermost:
         yield _Piece(sympy.expand(expression), low, high)
         return
-    pairs = (pair for choice in choices for pair in combinations(choice.args, 2))
+    pairs = (pair for choice in innermost for pair in combinations(choice.args, 2))
     cuts = {root for a, b in pairs for root in _roots_of(a - b, variable) if low < root < high}
     for start, end in pairwise([low, *sorted(cuts), high]):
         at = {variable: _between(start, end)}
-        taken = {choice: next(each for each in choice.args if each.subs(at) == choice.subs(at)) for choice in choices}
+        taken = {choice: next(each for each in choice.args if each.subs(at) == choice.subs(at)) for choice in innermost}
         yield from _pieces(expression.xreplace(taken), variable, start, end)
 
 
-def _choices(expression: sympy.Expr) -> set[sympy.Expr]:
+def choices(expression: sympy.Expr) -> set[sympy.Expr]:
+    """The maxima and minima in it."""
     found: set[sympy.Expr] = expression.atoms(sympy.Min, sympy.Max)
     return found
 

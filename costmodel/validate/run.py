@@ -49,7 +49,7 @@ def validate(layers: Sequence[str] = (), device: str = "auto", progress: Progres
     from costmodel.validate.oracles import ORACLES
     from costmodel.validate.references import REFERENCES
 
-    kind, described = _device(device)
+    kind, described = chosen_device(device)
     chosen = chosen or [*LAYERS.values()]
     covered = [layer for layer in chosen if layer.name in REFERENCES]
     runs: list[Case | NetworkCase] = []
@@ -201,7 +201,7 @@ def require(*modules: str, what: str = "validate") -> None:
         raise Unavailable(f"{what} needs {names}: pip install {' '.join(missing)}")
 
 
-def _device(wanted: str) -> tuple[str, dict[str, str]]:
+def chosen_device(wanted: str) -> tuple[str, dict[str, str]]:
     """``cpu`` or ``cuda``, and a description."""
     import torch
 

@@ -3,8 +3,8 @@
 - a page for every layer of the catalog, written to ``layers/`` before the sources are read, and every notebook of the
   repository, put into ``notebooks/``
 - ``{run}``: a command and what it prints, or draws
-- ``{conventions}``, ``{memory}``, ``{tools}``, ``{networks}``, ``{published}``, ``{evidence}``, ``{certificates}``,
-  ``{commands}``, ``{docstring}``: what the code, the tables and the reports say
+- ``{conventions}``, ``{memory}``, ``{devices}``, ``{tools}``, ``{networks}``, ``{published}``, ``{evidence}``,
+  ``{certificates}``, ``{timing}``, ``{commands}``, ``{docstring}``: what the code, the tables and the reports say
 - formulas as MathML, which a browser shows without a script from elsewhere
 """
 
@@ -17,7 +17,8 @@ import subprocess
 import sysconfig
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -36,14 +37,15 @@ import costmodel.networks  # noqa: F401 (both register what they have)
 from costmodel import CONVENTIONS, LAYERS, METRICS, Layer
 from costmodel.catalog import NETWORKS, said, spoken
 from costmodel.claims.published import READINGS, VERDICTS, Found, check, figures
-from costmodel.conventions import of_row, total, totals
+from costmodel.devices import DEVICES, device
 from costmodel.insertion import Site, sites_of
 from costmodel.ledger import Ledger
-from costmodel.memory import KEPT, Kept
+from costmodel.memory import DTYPES, KEPT, Kept
+from costmodel.metrics import of_row, total, totals
 from costmodel.symbolic import Formula, derive
 from costmodel.tools import SPELLINGS, TOOLS
 from costmodel_cli.main import app
-from costmodel_cli.render import times
+from costmodel_cli.render import duration, si, times
 
 SHAPE = (1, 512, 28, 28)
 TOTALS = {"params": "parameters", "macs": "MACs", "fvcore": "fvcore", "arithmetic": "arithmetic"}
@@ -272,6 +274,38 @@ def keeps(kept: Kept) -> str:
     return " and ".join(parts) or "nothing"
 
 
+class Devices(Markdown):
+    """The devices that come with the package."""
+
+    def markdown(self) -> str:
+        """Their peaks and memory side by side, and every figure of each with its source."""
+        known = [device(name) for name in DEVICES]
+        peaks = (
+            (f"`{d.name}`", *(f"{si(d.matrix[t])} / {si(d.vector[t])}" if t in d.vector else "" for t in DTYPES))
+            for d in known
+        )
+        memory = (
+            (
+                f"`{d.name}`",
+                "; ".join(f"{level.name}: {level.bytes:,}, {si(level.bandwidth)}B/s" for level in d.levels),
+                f"{int(d.launch * 10**9):,} ns" if d.launch else "not known",
+            )
+            for d in known
+        )
+        parts = [
+            "### Side by side",
+            table(("FLOP/s of matrix / vector units", *DTYPES), peaks, numbers=len(DTYPES)),
+            table(("device", "bytes and bandwidth of each level of memory", "launch"), memory, numbers=1),
+        ]
+        for each in known:
+            by_source: dict[str, list[str]] = {}
+            for figure, source in each.sources.items():
+                by_source.setdefault(source, []).append(f"`{figure}`")
+            rows = ((", ".join(figures_), source) for source, figures_ in by_source.items())
+            parts += [f"### `{each.name}`: {each.title}", table(("figures", "from"), rows)]
+        return "\n\n".join(parts)
+
+
 class Tools(Markdown):
     """Other people's counters."""
 
@@ -397,16 +431,26 @@ class Evidence(Markdown):
 
     def markdown(self) -> str:
         """A section a report."""
-        folder = Path(self.env.srcdir, "evidence")
-        reports = sorted(path for path in folder.glob("*.json") if path.name != PROOFS)
+        reports = [(name, report) for name, report in reports_in(Path(self.env.srcdir)) if not is_timing(report)]
         if not reports:
             return "No report lies in `docs/evidence/` yet: `costmodel validate --report FILE` writes one."
-        return "\n\n".join(evidence_section(report) for report in reports)
+        return "\n\n".join(evidence_section(name, report) for name, report in reports)
 
 
-def evidence_section(path: Path) -> str:
+def reports_in(sources: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every report in ``evidence/`` but that of the proofs; of one that has several parts, each of them."""
+    for path in sorted(path for path in Path(sources, "evidence").glob("*.json") if path.name != PROOFS):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        yield from ((path.stem, part) for part in ([report] if "date" in report else report.values()))
+
+
+def is_timing(report: Mapping[str, Any]) -> bool:
+    """Whether ``costmodel validate --time`` wrote it."""
+    return report.get("kind") == "time"
+
+
+def evidence_section(name: str, report: dict[str, Any]) -> str:
     """One report, by layer and oracle."""
-    report = json.loads(path.read_text(encoding="utf-8"))
     comparisons = report["comparisons"]
     oracles = sorted({comparison["oracle"] for comparison in comparisons})
     made = Counter((comparison["layer"], comparison["oracle"]) for comparison in comparisons)
@@ -419,7 +463,7 @@ def evidence_section(path: Path) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     device = report["device"]
     parts = [
-        f"## {path.stem}",
+        f"## {name}",
         f"{report['passed']:,} comparisons equal, {report['failed']:,} not; {report['date']}, on {device['name']} "
         f"({device['type']}); {versions}.",
         table(("layer", *oracles), rows, numbers=len(oracles)),
@@ -498,6 +542,52 @@ def compared_operators(name: str, certificates: list[dict[str, Any]]) -> tuple[s
     return (f"`{name}`", ", ".join(compared) or "nothing", ", ".join(f"`{operator}`" for operator in ignored))
 
 
+class Timing(Markdown):
+    """The newest report of ``costmodel validate --time --report`` of every device."""
+
+    def markdown(self) -> str:
+        """A section a device."""
+        newest: dict[str, dict[str, Any]] = {}
+        for report in (report for _, report in reports_in(Path(self.env.srcdir)) if is_timing(report)):
+            where = " ".join(report["device"][key] for key in ("type", "name", "threads"))
+            newest[where] = max(newest.get(where, report), report, key=lambda report: str(report["date"]))
+        if not newest:
+            return "No report lies in `docs/evidence/` yet: `costmodel validate --time --report FILE` writes one."
+        return "\n\n".join(map(timing_section, newest.values()))
+
+
+def timing_section(report: dict[str, Any]) -> str:
+    """What layers took beside their bounds, by dtype and shape; in which order; where they cross."""
+    where, profile = report["device"], report["profile"]
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    measured = "measured before by `costmodel calibrate`" if profile["measured"] else "as given"
+    parts = [
+        f"## {profile['title']}",
+        f"{report['passed']:,} no faster than their bounds, {report['failed']:,} faster; {report['date']}, on "
+        f"{where['name']} ({where['type']}), {where['threads']} threads; {versions}; what it can do, {measured}.",
+    ]
+    if report["disturbed"]:
+        parts += [f"Other work was in the way: {report['disturbed']:,} medians are at least twice the best run."]
+    for dtype, group in groupby(report["cases"], key=lambda case: str(case["dtype"])):
+        cases = {(case["layer"], by(case["shape"])): case for case in group}
+        shapes = list(dict.fromkeys(shape for _, shape in cases))
+        layers = list(dict.fromkeys(layer for layer, _ in cases))
+        rows = ((f"`{layer}`", *(timing_cell(cases.get((layer, shape))) for shape in shapes)) for layer in layers)
+        parts += [f"### In {dtype}: the median, its multiple of the bound, what bounds it"]
+        parts += [table(("layer", *shapes), rows, numbers=len(shapes))]
+    for title, name in (("The order of layers", "order"), ("Crossovers", "crossovers")):
+        parts += [f"### {title}", "\n".join(f"- {each['says']}." for each in report[name])] if report[name] else []
+    return "\n\n".join([*parts, "Not covered:", "\n".join(f"- {item}" for item in report["not_covered"])])
+
+
+def timing_cell(case: Mapping[str, Any] | None) -> str:
+    """``3.62 ms, 5.4×, matrix``, which stands out if it is faster than its bound."""
+    if case is None:
+        return ""
+    words = f"{duration(Fraction(case['median_us']) / 10**6)}, {case['ratio']:,g}×, {next(iter(case['bound_by']))}"
+    return words if case["holds"] else f"**{words}**"
+
+
 # The library reference.
 
 
@@ -528,7 +618,20 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.connect("builder-inited", write_layer_pages)
     sphinx.connect("builder-inited", write_notebooks)
     sphinx.connect("autodoc-skip-member", skip_bare_field)
-    made = (Run, Commands, Conventions, Memory, Tools, Networks, Published, Docstring, Evidence, Certificates)
+    made = (
+        Run,
+        Commands,
+        Conventions,
+        Memory,
+        Devices,
+        Tools,
+        Networks,
+        Published,
+        Docstring,
+        Evidence,
+        Certificates,
+        Timing,
+    )
     for directive in made:
         sphinx.add_directive(directive.__name__.lower(), directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,12 +1,13 @@
 """Memory and training as metrics of every command, with dtypes and units as a user writes them."""
 
 import json
+from fractions import Fraction
 
 import pytest
 
 from costmodel import CostModelError, ledger
-from costmodel.conventions import total
-from costmodel.memory import NAMES, peak
+from costmodel.memory import peak
+from costmodel.metrics import ASKED, METRICS, TIMES, seconds, total
 from costmodel_cli import reading
 
 SE = ("--shape", "2x37x5x7")
@@ -39,9 +40,12 @@ def test_metrics_and_dtypes(text: str, dtype: str | None, read: str) -> None:
         ("peak-bytes:int8", None, "'peak-bytes:int8' names no dtype"),
         ("macs:bf16", None, "'macs:bf16' names no dtype"),
         ("peak-bytes", "bf61", "--dtype is one of fp64, fp32, tf32, fp16, bf16, not 'bf61' (did you mean 'bf16'?)"),
-        ("peak-bytes:bf16", "bf16", "has none or one already"),
-        ("training-macs", "bf16", "--dtype is for peak-bytes, saved-bytes, moved-bytes"),
+        ("peak-bytes:bf16", "bf16", "names what --device-profile and --dtype are for: give one of the two"),
+        ("training-macs", "bf16", "time, fused-time, not for training-macs"),
         ("macs", "fp32", "--dtype is for peak-bytes"),
+        ("time", "bf16", "time is that of a device: --device-profile names it, such as h200"),
+        ("time:h2000", None, "did you mean 'h200'?"),
+        ("time:h200:int8", None, "names no dtype"),
     ],
 )
 def test_metrics_that_are_none(text: str, dtype: str | None, words: str) -> None:
@@ -66,7 +70,7 @@ def test_metrics_that_are_none(text: str, dtype: str | None, words: str) -> None
 )
 def test_amounts(text: str, bytes_: int) -> None:
     """GiB are powers of 1024, GB of 1000."""
-    assert reading.amount(text) == bytes_
+    assert reading.limit(text, "macs") == bytes_
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,19 @@ def test_amounts(text: str, bytes_: int) -> None:
 def test_amounts_that_are_none(text: str) -> None:
     """No part of a byte, nothing, and no unit that could be another one."""
     with pytest.raises(CostModelError, match="a limit is a whole number"):
-        reading.amount(text)
+        reading.limit(text, "peak-bytes")
+
+
+def test_times_are_limited_in_their_units() -> None:
+    """Whole ticks, of which a limit is no more."""
+    tick = seconds("time:h200")
+    assert tick is not None
+    for text, limit in (("1.5ms", Fraction(3, 2000)), ("20us", Fraction(1, 50_000)), ("1 µs", Fraction(1, 10**6))):
+        ticks = reading.limit(text, "time:h200")
+        assert ticks * tick <= limit < (ticks + 1) * tick
+    for text in ("5", "1GiB", "1min", "-1ms", "ms"):
+        with pytest.raises(CostModelError, match="a limit of time is written with its unit"):
+            reading.limit(text, "time:h200")
 
 
 # Commands that tell them too.
@@ -152,8 +168,8 @@ def test_network_tells_them(costmodel_) -> None:
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (("cost", "se", *SE, "--dtype", "bf16"), "--dtype is for a --metric in bytes"),
-        (("cost", "se", *SE, "--metric", "macs", "--dtype", "bf16"), "--dtype is for a --metric in bytes"),
+        (("cost", "se", *SE, "--dtype", "bf16"), "--dtype is for a --metric that takes one"),
+        (("cost", "se", *SE, "--metric", "macs", "--dtype", "bf16"), "--dtype is for a --metric that takes one"),
         (("cost", "se", *SE, "--metric", "peak-byte"), "did you mean 'peak-bytes'?"),
         (("compare", "se", *SE, "--metric", "peak-bytes", "--dtype", "bf61"), "did you mean 'bf16'?"),
         (("network", "resnet50", "--formula", "--metric", "peak-bytes"), "--formula has no --metric"),
@@ -174,7 +190,7 @@ def test_refused(refusal, arguments, words) -> None:
 # Commands that take one.
 
 
-@pytest.mark.parametrize("metric", NAMES)
+@pytest.mark.parametrize("metric", [metric for metric in ASKED if metric not in (*METRICS, *TIMES)])
 def test_formula(costmodel_, metric: str) -> None:
     """What is printed as Python counts what `cost` does."""
     code = costmodel_("formula", "se", "--metric", metric, "--as", "python").out
@@ -244,3 +260,69 @@ def test_check_proves_them(costmodel_, tmp_path) -> None:
     result = costmodel_("check", str(path), "--json")
     assert result.status == 0, result.out + result.err
     assert [check["verdict"] for check in json.loads(result.out)["checks"]] == ["holds"] * 3
+
+
+# Time.
+
+H200 = ("--metric", "time", "--device-profile", "h200", "--dtype", "bf16")
+
+
+def test_cost_tells_what_bounds_it(costmodel_) -> None:
+    """A line an operation, and one a kernel where they are fused; ticks and their length in JSON."""
+    arguments = ("cost", "non-local", "--shape", "8x512x97x97", *H200, "--metric", "fused-time")
+    document = costmodel_(*arguments, "--json").document
+    run = ledger("non-local", (8, 512, 97, 97))
+    for metric in ("time:h200:bf16", "fused-time:h200:bf16"):
+        assert document[metric] == total(run, metric) == sum(bound["time"] for bound in document["bounds"][metric])
+        assert document["ticks_per_second"][metric] == 1 / seconds(metric)
+        assert all(bound["time"] == max(bound["needs"].values()) for bound in document["bounds"][metric])
+    shown = costmodel_(*arguments).out
+    assert "affinity + softmax + aggregate matrix" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_intensity_is_told_beside_bytes(costmodel_) -> None:
+    """Arithmetic operations a byte, in JSON as a fraction of integers."""
+    arguments = ("cost", "se", *SE, "--metric", "moved-bytes", "--metric", "fused-bytes", "--dtype", "fp16")
+    run = ledger("se", (2, 37, 5, 7))
+    document = costmodel_(*arguments, "--json").document
+    for metric in ("moved-bytes:fp16", "fused-bytes:fp16"):
+        assert document["intensity"][metric] == [total(run, "arithmetic"), total(run, metric)]
+    assert "arithmetic operations a byte." in costmodel_(*arguments).out
+
+
+def test_time_everywhere(costmodel_, tmp_path) -> None:
+    """In units of time where people read it, in ticks where programs do."""
+    shape = ("--shape", "1x512x28x28")
+    assert " µs" in costmodel_("compare", "se", "non-local", *shape, *H200).out
+    assert " µs" in costmodel_("network", "resnet50", *H200).out
+    fit = costmodel_("fit", "conv", "--over", "side", "--at", "c=512", "--limit", "1ms", *H200).out
+    assert "fits 1ms up to side = " in fit
+    tick = seconds("time:h200:bf16")
+    assert f"time:h200:bf16 counts ticks, {tick.denominator:,} a second." in costmodel_("formula", "se", *H200).out
+    crossing = costmodel_("crossover", "conv", "cbam", "--over", "side", "--at", "c=512", *H200)
+    assert "conv is cheaper up to side = " in crossing.out
+    path = tmp_path / "time.csv"
+    assert "counts ticks" in costmodel_("sweep", "se", "--grid", "side=7:9", "--at", "c=64", *H200, "-o", str(path)).out
+    assert path.read_text().splitlines()[1] == f"7,{total(ledger('se', (1, 64, 7, 7)), 'time:h200:bf16')}"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("cost", "se", *SE, "--metric", "time"), "--device-profile names it"),
+        (("cost", "se", *SE, "--device-profile", "h200"), "--device-profile is for a --metric that takes one"),
+        (("crossover", "se", "cbam", "--over", "side", "--device-profile", "h200"), "--device-profile is for time"),
+        (("cost", "se", *SE, "--metric", "time", "--device-profile", "h20"), "did you mean 'h200'?"),
+        (("cost", "se", *SE, "--metric", "time", "--device-profile", "/nowhere.toml"), "cannot be read"),
+        (
+            ("cost", "se", *SE, "--metric", "time", "--device-profile", "t4", "--dtype", "tf32"),
+            "has no figures for tf32",
+        ),
+        (("fit", "se", "--over", "side", "--at", "c=64", *H200, "--limit", "16GiB"), "written with its unit"),
+        (("place", "se", "--network", "resnet50", "--limit", "time<=5"), "a limit is on"),
+    ],
+)
+def test_times_refused(refusal, arguments, words) -> None:
+    """In one sentence."""
+    assert words in refusal(*arguments)

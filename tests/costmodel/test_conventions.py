@@ -6,8 +6,8 @@ import inspect
 import pytest
 
 from costmodel import CONVENTIONS, METRICS, Convention, CostModelError, Tensor, tensor, totals
-from costmodel.conventions import countable, of_row, total
 from costmodel.ledger import Ledger, Row
+from costmodel.metrics import countable, of_row, total
 
 
 def test_the_same_ledger_under_every_convention() -> None:

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodel import CostModelError, find, totals
 from costmodel.catalog import Subject
-from costmodel.conventions import total
 from costmodel.crossover import Crossover, costs, crossover, forms, largest
+from costmodel.metrics import total
 from costmodel.symbolic import derive, expression_text, symbol
 from costmodel.symbolic.roots import positive_roots
 from costmodel.validate.references import REFERENCES
@@ -217,9 +217,7 @@ def test_what_has_no_answer_is_refused() -> None:
 def test_what_is_not_rational_is_refused() -> None:
     """A stride of ⌊√P⌋ has no closed form in p, whatever the channels are."""
     for at in ({}, {"c": 512}):
-        with pytest.raises(
-            CostModelError, match="non-local against sparse-attention over p cannot be solved: it is not"
-        ):
+        with pytest.raises(CostModelError, match="non-local against sparse-attention over p cannot be solved: "):
             crossover(subject("non-local"), subject("sparse-attention"), over="p", at=at, metric="macs")
 
 

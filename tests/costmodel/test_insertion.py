@@ -11,10 +11,10 @@ import costmodel.layers
 import costmodel.networks  # noqa: F401
 from costmodel import catalog, subjects
 from costmodel.catalog import LAYERS, NETWORKS, find, network
-from costmodel.conventions import METRICS, total, totals
 from costmodel.dimension import CostModelError
 from costmodel.insertion import WHERE, Insert, Place, Site, by_stage, compose, sites_of, spelled
 from costmodel.insertion import given as given_options
+from costmodel.metrics import METRICS, total, totals
 from costmodel.symbolic import derive
 from costmodel.tensor import Tensor
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel import LAYERS, CostModelError, Tensor, find, ledger, tensor
-from costmodel.conventions import ASKED, METRICS, known, of_row, total
 from costmodel.ledger import Ledger, Row
-from costmodel.memory import KEPT, NAMES, moved, peak, saved, training_macs
+from costmodel.memory import KEPT, NAMES, moved, peak, saved, training_macs, training_peak
+from costmodel.metrics import ASKED, METRICS, known, of_row, total
 from costmodel.subjects import read
 from costmodel.sweep import Compiled, compile_formula
 from costmodel.symbolic import derive
@@ -55,6 +55,70 @@ def test_squeeze_and_excitation_by_hand() -> None:
     # squeeze, reduce with 74 weights, relu, expand with as many, sigmoid, scale.
     assert moved(run) == 4 * (2664 + (74 + 74 + 4) + 8 + (4 + 74 + 74) + 148 + 5254)
     assert training_macs(run) == 3 * 296
+
+
+def test_a_step_of_training_by_hand() -> None:
+    """The most is alive as the relu's gradient is made: x, the relu's output, its gradient and that of its input."""
+    run = small()
+    assert training_peak(run) == (4 * (210 + 3 * 770), "relu")
+    # Backward has as much alive after a second run forward, which has less: the relu's is 210 + 770 + 770 + 132.
+    assert training_peak(run, checkpointed=True) == training_peak(run)
+    # Of a pool alone: its input, the gradient of its output, that of its input, and 132 places, which it keeps.
+    x = Tensor((2, 11, 5, 7))
+    x.max_pool(2, "pool")
+    assert training_peak(x.ledger) == (4 * (770 + 132 + 770) + 8 * 132, "pool")
+    assert training_peak(x.ledger, "bf16") == (2 * (770 + 132 + 770) + 8 * 132, "pool")
+
+
+def test_gradients_of_weights_stay() -> None:
+    """Those of the second convolution, 11 · 13, are there as the first one makes 33 and the input's 210."""
+    x = Tensor((2, 3, 5, 7))
+    x.conv(11, "first").conv(13, "second")
+    # x and the first map; the gradients of both maps, and the second's weights.
+    assert training_peak(x.ledger) == (4 * (210 + 770 + 910 + 770 + 143), "second")
+    assert training_peak(x.ledger, frozen=True) == (4 * (210 + 770 + 910 + 770), "second")
+    # Used twice, they have one gradient, and another one for the moment in which it is added to that.
+    x = Tensor((2, 3, 1, 1))
+    y = x.conv(3, "shared", kernel=3)
+    y.conv(3, "shared", kernel=3, reuse=True)
+    # x and gradients of 6: of y and of x; y is not alive any more.
+    assert training_peak(x.ledger) == (4 * (6 + 6 + 6 + 81 + 81), "shared")
+
+
+def test_gradients_that_meet_are_one() -> None:
+    """A residual's is passed on as it is, waits, and has the branch's added to it in place."""
+    x = Tensor((2, 3, 5, 7))
+    x.sigmoid("a").sigmoid("b").add(x, "sum")
+    # At a: x, a's output, the sum's gradient, that of a's output and that of its input.
+    assert training_peak(x.ledger) == (4 * 210 * 5, "b")
+    # Parts of one that was concatenated are not added to: 420 of the whole, x's, the branch's, and their sum.
+    x = Tensor((2, 3, 5, 7))
+    x.concat(x.sigmoid("a"), name="join")
+    assert training_peak(x.ledger) == (4 * (210 + 420 + 210 + 210), "a")
+
+
+def test_a_gate_in_training_by_hand() -> None:
+    """The gate's gradient is a product as large as the map, and its sum; what is run again is gone before the sum."""
+    x = Tensor((2, 3, 5, 7))
+    x.mul(x.global_avg_pool("squeeze").relu6("gate"), "scale")
+    # x, two gates; the gradients of the output and of x, the product, and its sum.
+    assert training_peak(x.ledger) == (4 * (210 + 6 + 6 + 210 + 210 + 210 + 6), "scale")
+    assert training_peak(x.ledger, checkpointed=True) == (4 * (210 + 6 + 6 + 210 + 210 + 210), "scale")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(sorted(LAYERS)),
+    shape=st.tuples(st.integers(1, 3), st.sampled_from([16, 40, 64]), st.integers(3, 11), st.integers(3, 11)),
+)
+def test_training_holds_what_it_must(name: str, shape: tuple[int, ...]) -> None:
+    """At least what is kept and the input's gradient, which is as large as the input; and what inference holds."""
+    run = find(name).run(shape, {})
+    held = training_peak(run).bytes
+    assert held >= peak(run).bytes
+    assert held >= saved(run)
+    assert training_peak(run, checkpointed=True).bytes >= peak(run).bytes
+    assert training_peak(run, frozen=True).bytes <= held
 
 
 def test_non_local_by_hand() -> None:
@@ -149,12 +213,12 @@ def test_a_kind_that_nobody_knows_raises() -> None:
     """What is kept of an operation is never nothing by default."""
     run = small()
     run.rows[1] = run.rows[1]._replace(kind="gelu")
-    for measure in (peak, saved):
+    for measure in (peak, saved, training_peak):
         with pytest.raises(CostModelError, match="nobody says what is kept of 'gelu'"):
             measure(run)
     traced = Ledger()
     traced.rows.append(Row("module", "traced", ((2, 3),), (2, 3), 5, 5, {"mac": 7}))
-    for measure in (peak, saved, training_macs):
+    for measure in (peak, saved, training_macs, training_peak):
         with pytest.raises(CostModelError, match="nobody says where module has its inputs from"):
             measure(traced)
 
@@ -202,7 +266,7 @@ def test_dtypes() -> None:
 # As metrics.
 
 
-@pytest.mark.parametrize("metric", [*ASKED, "peak-bytes:bf16", "saved-bytes:fp64", "moved-bytes:fp32"])
+@pytest.mark.parametrize("metric", [*METRICS, *NAMES, "peak-bytes:bf16", "saved-bytes:fp64", "moved-bytes:fp32"])
 def test_known_metrics_are_counted(metric: str) -> None:
     """Whatever is known has a total."""
     assert known(metric)
@@ -220,7 +284,8 @@ def test_unknown_metrics(metric: str) -> None:
 def test_metrics_of_memory_are_those_of_the_functions() -> None:
     """Each under its name, in FP32 unless the name has a dtype."""
     run = small()
-    assert [total(run, name) for name in NAMES] == [peak(run).bytes, saved(run), moved(run), training_macs(run)]
+    peaks = [peak(run).bytes, training_peak(run).bytes, training_peak(run, checkpointed=True).bytes]
+    assert [total(run, name) for name in NAMES] == [*peaks, saved(run), moved(run), training_macs(run)]
     assert total(run, "saved-bytes:bf16") == saved(run, "bf16")
     assert {*METRICS, *NAMES} <= {*ASKED}
 
@@ -278,13 +343,16 @@ def test_every_layer_has_formulas(name: str) -> None:
 
 
 def test_a_peak_that_depends_on_too_much_is_refused() -> None:
-    """A network's, in words; at a shape it is counted, and the operation that holds it named."""
+    """A network's in training, in words; at a shape it is counted, and the operation that holds it named."""
     network = read("resnet50").layer
+    derivation = derive(network, {})
     with pytest.raises(CostModelError, match="in too many ways: ask at a shape"):
-        derive(network, {}).formula("peak-bytes")
+        derivation.formula("training-peak-bytes")
+    assert training_peak(network.run((1, 3, 64, 64), {})).row == "fc"
     # The picture, the first block's branch, and its shortcut before and after the norm, each 256 × 56 × 56.
     held = 4 * (3 * 224 * 224 + 3 * 256 * 56 * 56)
     assert peak(network.run((1, 3, 224, 224), {})) == (held, "res2.1.shortcut_norm")
+    assert derivation.function("peak-bytes")(**derivation.values((1, 3, 224, 224), {})) == held
 
 
 def test_which_operation_holds_a_peak_over_symbols_is_open() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel import CostModelError, Tensor, find, subjects
-from costmodel.conventions import total
 from costmodel.ledger import Taps
+from costmodel.metrics import total
 from costmodel.padding import inside_macs, taps_inside
 from costmodel.symbolic import derive
 

@@ -14,9 +14,9 @@ import costmodel.networks  # noqa: F401
 from costmodel import search as searching
 from costmodel import subjects
 from costmodel.catalog import NETWORKS, Subject, network, read
-from costmodel.conventions import METRICS, total
 from costmodel.dimension import CostModelError, elements
 from costmodel.insertion import Insert, Place, compose, maps_of
+from costmodel.metrics import METRICS, total
 from costmodel.search import Candidate, Found, Limit, search
 from costmodel.tensor import Tensor
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from costmodel import LAYERS, METRICS, CostModelError, Ledger, Row, find, ledger, memory, totals
 from costmodel.catalog import Subject
-from costmodel.conventions import total
+from costmodel.metrics import total
 from costmodel.sweep import Compiled, Grid, blocks, compile_formula, evaluate, grid
 from costmodel.sweep.bounds import Interval, interval
 from costmodel.sweep.compiled import LARGEST

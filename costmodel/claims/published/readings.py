@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from costmodel import subjects
 from costmodel.catalog import nearest
-from costmodel.conventions import CONVENTIONS, of_row
+from costmodel.conventions import CONVENTIONS
 from costmodel.dimension import CostModelError, Dim, abbreviate, elements
 from costmodel.ledger import Row
+from costmodel.metrics import of_row
 
 
 class Reading(NamedTuple):

@@ -111,5 +111,4 @@ class BAM(nn.Module):
         self.spatial = nn.Sequential(*layers, nn.Conv2d(reduced, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        channel = self.channel(self.pool(x).flatten(1))[:, :, None, None]
-        return x * (1 + torch.sigmoid(channel * self.spatial(x)))
+        return x * (1 + torch.sigmoid(self.channel(self.pool(x).flatten(1))[:, :, None, None] * self.spatial(x)))

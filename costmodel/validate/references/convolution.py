@@ -53,8 +53,7 @@ class DepthwiseSeparable(nn.Module):
         self.pointwise_norm = nn.BatchNorm2d(out) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.relu(self.depthwise_norm(self.depthwise(x)))
-        return torch.relu(self.pointwise_norm(self.pointwise(y)))
+        return torch.relu(self.pointwise_norm(self.pointwise(torch.relu(self.depthwise_norm(self.depthwise(x))))))
 
 
 @reference("linear")

@@ -18,12 +18,12 @@ class PositionAttention(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key = self.query(x).flatten(2), self.key(x).flatten(2)
-        attention = torch.bmm(query.transpose(1, 2), key).softmax(2)
-        # Only now, as in the authors' code: during the softmax there are no values.
-        value = self.value(x).flatten(2)
-        e = torch.bmm(value, attention.transpose(1, 2)).reshape(x.shape)
-        return self.alpha * e + x
+        attention = torch.bmm(self.query(x).flatten(2).transpose(1, 2), self.key(x).flatten(2)).softmax(2)
+        # The values come only now, as in the authors' code: during the softmax there are none.
+        attended = torch.bmm(self.value(x).flatten(2), attention.transpose(1, 2))
+        del attention
+        attended = self.alpha * attended
+        return attended.reshape(x.shape) + x
 
 
 @reference("danet-cam")
@@ -35,15 +35,18 @@ class ChannelAttention(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        a = x.flatten(2)
-        energy = torch.bmm(a, a.transpose(1, 2))
-        attention = (energy.amax(2, keepdim=True) - energy).softmax(2)
-        return self.beta * torch.bmm(attention, a).reshape(x.shape) + x
+        energy = torch.bmm(x.flatten(2), x.flatten(2).transpose(1, 2))
+        energy = energy.amax(2, keepdim=True) - energy
+        energy = energy.softmax(2)
+        attended = torch.bmm(energy, x.flatten(2))
+        del energy
+        attended = self.beta * attended
+        return attended.reshape(x.shape) + x
 
 
-def block(channels: int, out: int) -> nn.Sequential:
+def block(channels: int, out: int) -> tuple[nn.Module, ...]:
     """A 3×3 convolution, batch norm and ReLU."""
-    return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+    return nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()
 
 
 @reference("danet-head")
@@ -53,8 +56,8 @@ class DualAttentionHead(nn.Module):
     def __init__(self, channels: int, *, inner: int | None = None, classes: int = 19) -> None:
         super().__init__()
         inner = channels // 4 if inner is None else inner
-        self.position = nn.Sequential(block(channels, inner), PositionAttention(inner), block(inner, inner))
-        self.channel = nn.Sequential(block(channels, inner), ChannelAttention(inner), block(inner, inner))
+        self.position = nn.Sequential(*block(channels, inner), PositionAttention(inner), *block(inner, inner))
+        self.channel = nn.Sequential(*block(channels, inner), ChannelAttention(inner), *block(inner, inner))
         self.classify = nn.Conv2d(inner, classes, 1)
         self.position_classify = nn.Conv2d(inner, classes, 1)
         self.channel_classify = nn.Conv2d(inner, classes, 1)

@@ -22,6 +22,5 @@ class EfficientChannelAttention(nn.Module):
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        z = self.squeeze(x).flatten(2).transpose(1, 2)
-        gate = torch.sigmoid(self.conv(z).flatten(1))
+        gate = torch.sigmoid(self.conv(self.squeeze(x).flatten(2).transpose(1, 2)).flatten(1))
         return x * gate[:, :, None, None]

@@ -32,12 +32,17 @@ class GlobalContext(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.mask is not None:
             weights = self.mask(x).flatten(2).softmax(2)
-            context = torch.bmm(x.flatten(2), weights.transpose(1, 2)).flatten(1)
+            z = torch.bmm(x.flatten(2), weights.transpose(1, 2)).flatten(1)
+            del weights
         else:
-            context = self.pool(x).flatten(1)
-        hidden = self.reduce(context)
+            z = self.pool(x).flatten(1)
+        z = self.reduce(z)
         if self.norm is not None:
             # Over as many channels as its weights have: the module itself would hold their number.
-            hidden = torch.layer_norm(hidden, self.norm.weight.shape, self.norm.weight, self.norm.bias)
-        transformed = self.expand(torch.relu(hidden))[:, :, None, None]
-        return x + transformed if self.fusion == "add" else x * torch.sigmoid(transformed)
+            z = torch.layer_norm(z, self.norm.weight.shape, self.norm.weight, self.norm.bias)
+        z = torch.relu(z)
+        z = self.expand(z)[:, :, None, None]
+        if self.fusion == "mul":
+            z = torch.sigmoid(z)
+        y: Tensor = x + z if self.fusion == "add" else x * z
+        return y

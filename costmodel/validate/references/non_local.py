@@ -43,25 +43,31 @@ class NonLocal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         source = self.pool(x) if self.subsample == "before" else x
-        theta, phi, g = self.theta(x), self.phi(source), self.g(source)
-        if self.subsample == "after":
-            phi, g = self.pool(phi), self.pool(g)
-        inner = g.shape[1]
+        pool = self.pool if self.subsample == "after" else nn.Identity()
+        theta, phi, g = self.theta(x), pool(self.phi(source)), pool(self.g(source))
+        del source
         theta, phi, g = theta.flatten(2), phi.flatten(2), g.flatten(2)
 
         if self.pair is not None:
             # Eq. 6, literally: the channels of every pair (i, j), as one ``N×2C/r×P×P'`` map.
-            queries, keys = theta.shape[2], phi.shape[2]
-            rows = theta.unsqueeze(3).expand(-1, -1, -1, keys)
-            columns = phi.unsqueeze(2).expand(-1, -1, queries, -1)
-            scores = torch.relu(self.pair(torch.cat([rows, columns], 1))).squeeze(1)
+            rows = theta.unsqueeze(3).expand(-1, -1, -1, phi.shape[2])
+            scores = torch.cat([rows, phi.unsqueeze(2).expand(-1, -1, theta.shape[2], -1)], 1)
+            del rows, theta, phi
+            scores = self.pair(scores)
+            scores = torch.relu(scores).squeeze(1)
         else:
             scores = torch.bmm(theta.transpose(1, 2), phi)
+            del theta, phi
         if self.affinity in ("embedded-gaussian", "gaussian"):
-            weights = (scores if self.scale is None else scores * self.scale).softmax(2)
+            if self.scale is not None:
+                scores = scores * self.scale
+            scores = scores.softmax(2)
         else:
-            weights = scores / scores.shape[2]
+            scores = scores / scores.shape[2]
 
-        y = torch.bmm(weights, g.transpose(1, 2)).transpose(1, 2).reshape(x.shape[0], inner, *x.shape[2:])
-        z: Tensor = self.norm(self.out(y)) + x
+        y = torch.bmm(scores, g.transpose(1, 2)).transpose(1, 2).reshape(x.shape[0], g.shape[1], *x.shape[2:])
+        del scores, g
+        y = self.out(y)
+        y = self.norm(y)
+        z: Tensor = y + x
         return z

@@ -17,6 +17,5 @@ class SqueezeExcitation(nn.Module):
         self.expand = nn.Linear(channels // reduction, channels, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        z = self.squeeze(x).flatten(1)
-        s = torch.sigmoid(self.expand(torch.relu(self.reduce(z))))
+        s = torch.sigmoid(self.expand(torch.relu(self.reduce(self.squeeze(x).flatten(1)))))
         return x * s[:, :, None, None]

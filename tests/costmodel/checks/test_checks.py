@@ -13,7 +13,7 @@ import sympy
 from costmodel import CostModelError
 from costmodel.checks import Check, Finding, check, load
 from costmodel.checks.domain import split
-from costmodel.conventions import METRICS
+from costmodel.metrics import METRICS
 from costmodel.symbolic import derive, parse, symbol
 
 

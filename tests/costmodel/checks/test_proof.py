@@ -15,7 +15,7 @@ from costmodel.checks import Check, Finding, Undecided, check
 from costmodel.checks import proof as proofs
 from costmodel.checks.domain import axis, split
 from costmodel.checks.proof import decide
-from costmodel.conventions import total
+from costmodel.metrics import total
 from costmodel.symbolic.program import Call, Counting, Node, Program
 
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}

@@ -8,8 +8,8 @@ import pytest
 
 from costmodel import CostModelError, ledger
 from costmodel.claims import Claim, Finding, Statement, check, load, survey
-from costmodel.conventions import total
 from costmodel.ledger import Ledger
+from costmodel.metrics import total
 from costmodel.patterns import strided_pairs, touched_blocks
 
 CLAIMS = survey()

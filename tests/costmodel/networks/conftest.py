@@ -10,7 +10,7 @@ from torch import nn
 import costmodel.layers
 import costmodel.networks
 import costmodel.validate.references.networks  # noqa: F401  (registers the references)
-from costmodel import catalog, conventions, subjects
+from costmodel import catalog, metrics, subjects
 from costmodel.insertion import Insert, Site
 from costmodel.ledger import Ledger
 from costmodel.validate.oracles import ORACLES
@@ -27,7 +27,7 @@ def totals() -> Totals:
     def count(text: str) -> tuple[int, int]:
         asked = subjects.read(text)
         ledger = asked.layer.run(asked.layer.input or (), asked.options)
-        return conventions.total(ledger, "params"), conventions.total(ledger, "macs")
+        return metrics.total(ledger, "params"), metrics.total(ledger, "macs")
 
     return count
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from costmodel import CostModelError, conventions, subjects
+from costmodel import CostModelError, metrics, subjects
 from costmodel.ledger import Ledger
 
 CLIP = (2, 3, 9, 37, 71)
@@ -16,7 +16,7 @@ NON_LOCAL = "non-local:subsample=after,out-bias=false"
 def total(text: str, metric: str) -> int:
     """At the input that the network was made for."""
     asked = subjects.read(text)
-    count: int = conventions.total(asked.layer.run(asked.layer.input, asked.options), metric)
+    count: int = metrics.total(asked.layer.run(asked.layer.input, asked.options), metric)
     return count
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import costmodel
 from costmodel import CostModelError
-from costmodel.conventions import ASKED
+from costmodel.metrics import ASKED
 from costmodel.plots import KINDS, Cheapest, Curves, Ratio, Terms, figure, save, writable
 from costmodel_cli.reading import FIGURES
 

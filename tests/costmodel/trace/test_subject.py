@@ -7,8 +7,8 @@ import sympy
 from torch import Tensor, nn
 
 from costmodel import CostModelError, find, ledger
-from costmodel.conventions import total
 from costmodel.crossover import crossover
+from costmodel.metrics import total
 from costmodel.symbolic import derive as derive_layer
 from costmodel.symbolic import symbol
 from costmodel.trace import Uncounted, as_subject, derive

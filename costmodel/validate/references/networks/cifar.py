@@ -42,7 +42,8 @@ class Preactivated(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         a = self.activate(x)
-        y: Tensor = self.after(self.f(a) + (x if self.shortcut is None else self.shortcut(a)))
+        carried = x if self.shortcut is None else self.shortcut(a)
+        y: Tensor = self.after(self.f(a) + carried)
         return y
 
 

@@ -20,7 +20,7 @@ class Shuffle(nn.Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        dealt = x.reshape(x.shape[0], self.groups, -1, *x.shape[2:]).transpose(1, 2)
+        dealt = x.reshape(x.shape[0], self.groups, -1, x.shape[2], x.shape[3]).transpose(1, 2)
         return dealt.reshape(x.shape)
 
 
