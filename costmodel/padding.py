@@ -3,6 +3,8 @@
 A 7×7 kernel on a 7×7 map is charged 1.75 × the work that it does on the map.
 """
 
+from collections.abc import Callable
+
 from costmodel.dimension import CostModelError, Dim, ceil_div, minimum
 from costmodel.ledger import Ledger, Row, Taps
 
@@ -11,14 +13,19 @@ METRIC = "inside-macs"
 
 def inside_macs(ledger: Ledger) -> Dim:
     """Multiply-accumulates of all rows, those of convolutions on elements of the map only."""
-    return sum(_of_row(row) for row in ledger.rows)
+    return sum(_of_row(row, taps_inside) for row in ledger.rows)
 
 
-def _of_row(row: Row) -> Dim:
+def least_macs(row: Row) -> Dim:
+    """Multiply-accumulates that a row needs at least: the taps in the padding of a convolution may be left out."""
+    return _of_row(row, taps_at_least)
+
+
+def _of_row(row: Row, inside: Callable[[Taps], Dim]) -> Dim:
     count = row.arithmetic.get("mac", 0)
     for along, positions in zip(row.taps, row.output[2:], strict=bool(row.taps)):
         # Every position has the same taps of every other dimension, so that one after the other can be replaced.
-        count = count // (positions * along.kernel) * taps_inside(along)
+        count = count // (positions * along.kernel) * inside(along)
     return count
 
 
@@ -31,8 +38,7 @@ def taps_inside(along: Taps) -> Dim:
     Raises `CostModelError` for a kernel that is no number, and over symbols for one that strides.
     """
     size, kernel, stride, dilation = along
-    if type(kernel) is not int:
-        raise CostModelError(f"{METRIC} adds up the taps of a kernel, whose size must be a number")
+    _check_kernel(kernel)
     if kernel > 1 and not (type(stride) is int and stride == 1) and hasattr(size, "free_symbols"):
         # The taps at odd and at even distances round differently, so that no size divides exactly for all of them.
         raise CostModelError(f"{METRIC} of a kernel that strides has no form for all sizes: ask at a shape")
@@ -43,3 +49,20 @@ def taps_inside(along: Taps) -> Dim:
         met = met + ceil_div(size - minimum(distance, size), stride)
         met = met + positions - minimum(ceil_div(distance, stride), positions)
     return met
+
+
+def taps_at_least(along: Taps) -> Dim:
+    """No more than `taps_inside`, and as many where the stride is 1 or divides the size and every distance.
+
+    A tap meets an element at all positions but ⌈d/s⌉, to whichever side it reaches: so that of a kernel that strides
+    too, there is a form for all sizes.
+    """
+    _check_kernel(along.kernel)
+    positions = ceil_div(along.size, along.stride)
+    reached = (ceil_div(tap * along.dilation, along.stride) for tap in range(1, along.kernel // 2 + 1))
+    return positions + 2 * sum(positions - minimum(lost, positions) for lost in reached)
+
+
+def _check_kernel(kernel: Dim) -> None:
+    if type(kernel) is not int:
+        raise CostModelError("the taps of a kernel are added up, whose size must be a number")

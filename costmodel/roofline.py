@@ -2,9 +2,9 @@
 
 Williams, Waterman, Patterson 2009, Roofline: an insightful visual performance model (doi:10.1145/1498765.1498785).
 An operation takes no less than its multiply-accumulates take the units that multiply matrices, than the rest of its
-arithmetic takes the vector units, than its bytes take each level of memory, and than starting it takes. What fits a
-cache need not come from below it: as much as the cache holds may be there when an operation begins, and as much may
-stay there when it ends.
+arithmetic takes the vector units, than its bytes take each level of memory, and than starting it takes. The taps of a
+convolution that lie in its padding are left out, as libraries may. What fits a cache need not come from below it: as
+much as the cache holds may be there when an operation begins, and as much may stay there when it ends.
 
 Time is counted exactly, in ticks. A tick is the part of a second in which every figure of a device is whole, so that
 times add up, are compared and cross as integers do.
@@ -19,6 +19,7 @@ from costmodel.dimension import Dim, maximum
 from costmodel.fusion import Kernel, eager, fused
 from costmodel.ledger import Ledger
 from costmodel.memory import width
+from costmodel.padding import least_macs
 
 
 class Bound(NamedTuple):
@@ -53,7 +54,7 @@ class Roofline:
         """The least time of each kernel."""
         second = self.ticks_per_second
         for kernel in kernels:
-            macs = sum(row.arithmetic.get("mac", 0) for row in kernel.rows)
+            macs = sum(map(least_macs, kernel.rows))
             rest = sum(n for row in kernel.rows for kind, n in row.arithmetic.items() if kind != "mac")
             limits = {"matrix": 2 * macs * (second // self._matrix), "vector": rest * (second // self._vector)}
             above = 0

@@ -560,11 +560,11 @@ def timing_section(report: dict[str, Any]) -> str:
     """What layers took beside their bounds, by dtype and shape; in which order; where they cross."""
     where, profile = report["device"], report["profile"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    measured = "measured before by `costmodel calibrate`" if profile["measured"] else "as given"
+    measured = "was measured just before" if profile["measured"] else "is as given"
     parts = [
         f"## {profile['title']}",
         f"{report['passed']:,} no faster than their bounds, {report['failed']:,} faster; {report['date']}, on "
-        f"{where['name']} ({where['type']}), {where['threads']} threads; {versions}; what it can do, {measured}.",
+        f"{where['name']} ({where['type']}), {where['threads']} threads; {versions}. What it can do {measured}.",
     ]
     if report["disturbed"]:
         parts += [f"Other work was in the way: {report['disturbed']:,} medians are at least twice the best run."]

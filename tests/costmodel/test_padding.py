@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from costmodel import CostModelError, Tensor, find, subjects
 from costmodel.ledger import Taps
 from costmodel.metrics import total
-from costmodel.padding import inside_macs, taps_inside
+from costmodel.padding import inside_macs, least_macs, taps_at_least, taps_inside
 from costmodel.symbolic import derive
 
 
@@ -26,6 +26,24 @@ def counted(size: int, kernel: int, stride: int, dilation: int) -> int:
 def test_every_tap(size: int, kernel: int, stride: int, dilation: int) -> None:
     """The closed form counts what counting counts, on maps smaller than the kernel too."""
     assert taps_inside(Taps(size, kernel, stride, dilation)) == counted(size, kernel, stride, dilation)
+
+
+@given(st.integers(1, 40), st.sampled_from([1, 3, 5, 7, 9]), st.integers(1, 5), st.integers(1, 9))
+def test_the_least_taps(size: int, kernel: int, stride: int, dilation: int) -> None:
+    """No more than there are, and no fewer where the kernel does not stride."""
+    along = Taps(size, kernel, stride, dilation)
+    assert taps_at_least(along) <= taps_inside(along)
+    if stride == 1:
+        assert taps_at_least(along) == taps_inside(along)
+
+
+def test_the_least_macs_of_a_stride() -> None:
+    """3×3 by twos over 8: of 12 taps along a side 11 meet an element, and one to the right may meet none as well."""
+    x = Tensor((1, 2, 8, 8))
+    x.conv(5, kernel=3, stride=2).relu()
+    conv, relu = x.ledger.rows
+    assert (least_macs(conv), least_macs(relu)) == (5 * 2 * 10 * 10, 0)
+    assert inside_macs(x.ledger) == 5 * 2 * 11 * 11
 
 
 def test_by_hand() -> None:
