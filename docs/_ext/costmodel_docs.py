@@ -9,20 +9,21 @@
 """
 
 import inspect
+import io
 import json
 import os
 import re
 import shlex
-import subprocess
-import sysconfig
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from fractions import Fraction
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import sympy
 from docutils import nodes
@@ -44,7 +45,7 @@ from costmodel.memory import DTYPES, KEPT, Kept
 from costmodel.metrics import of_row, total, totals
 from costmodel.symbolic import Formula, derive
 from costmodel.tools import SPELLINGS, TOOLS
-from costmodel_cli.main import app
+from costmodel_cli.main import app, main
 from costmodel_cli.render import duration, si, times
 
 SHAPE = (1, 512, 28, 28)
@@ -185,19 +186,17 @@ class Markdown(SphinxDirective):
 
 
 def console(command: str, folder: Path | None = None) -> str:
-    """A command line of `costmodel`, run in `folder`, and what it prints on a terminal of 80 columns."""
-    program, *arguments = shlex.split(command)
-    result = subprocess.run(
-        [Path(sysconfig.get_path("scripts"), program), *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise RuntimeError(f"{command}: exit {result.returncode}: {result.stderr}")
-    return f"```console\n$ {command}\n{result.stdout.rstrip()}\n```"
+    """A command line of `costmodel`, run in `folder`, and what it prints on a terminal of 80 columns.
+
+    In this process, which has imported all of it, and derives no formula twice.
+    """
+    terminal = mock.patch.dict(os.environ, {"COLUMNS": "80", "NO_COLOR": "1"})
+    out, err = io.StringIO(), io.StringIO()
+    with terminal, chdir(folder or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
+        status = main(shlex.split(command)[1:])
+    if status:
+        raise RuntimeError(f"{command}: exit {status}: {err.getvalue()}")
+    return f"```console\n$ {command}\n{out.getvalue().rstrip()}\n```"
 
 
 class Run(Markdown):

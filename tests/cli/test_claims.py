@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.usefixtures("uncovered")
 def test_the_surveys_claims_hold_as_recorded(costmodel_) -> None:
     """All of them, exit 0; in JSON each with its evidence."""
     result = costmodel_("claims", "--json")

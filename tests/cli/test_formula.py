@@ -19,6 +19,7 @@ def value_of(text: str, at: dict[str, int]) -> Fraction:
     return Fraction(int(expression.p), int(expression.q))
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_exact_at_awkward_sizes(costmodel_, variant) -> None:
     """At sizes that nothing divides, terms and the Python form come to what cost counts."""
     arguments = (variant.layer.name, *variant.flags, "--shape", AWKWARD, "--json")
@@ -38,6 +39,7 @@ def run_python(formula: dict, at: dict[str, int]) -> int:
     return names["value"]
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_closed_form_where_divisions_are_exact(costmodel_, variant) -> None:
     """Where the conditions hold, text and LaTeX read as written come to what cost counts."""
     arguments = (variant.layer.name, *variant.flags, "--shape", "2x256x16x16", "--json")

@@ -6,12 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from rich.cells import cell_len
 
 import costmodel
 from costmodel.catalog import LAYERS
+from costmodel.validate import calibration
 from costmodel_cli.main import app
 
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
@@ -31,6 +33,7 @@ def in_bash(script: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["bash", "-c", script], capture_output=True, env=environment, check=False)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("shape", ["1x2048x97x97", HUGE], ids=["97x97", "huge"])
 def test_eighty_columns(costmodel_, variant, shape) -> None:
     """No line is wider than 80 columns, nothing is cut, and the tables say what they left out."""
@@ -173,6 +176,7 @@ def test_help_has_an_example_that_runs(costmodel_, command, tmp_path, monkeypatc
     (example,) = re.findall(r"^ *(?:Example: )?costmodel (.+)$", help_.out, re.MULTILINE)
     arguments = shlex.split(example)
     assert arguments[0] == command
+    monkeypatch.setattr(calibration, "calibrate", partial(calibration.calibrate, seconds=0.2))  # and not 45
     result = costmodel_(*arguments)
     assert (result.status, result.err) == (0, "")
     assert result.out.count("\n") > 3
@@ -194,7 +198,7 @@ def test_help_of_validate(costmodel_) -> None:
         ("costmodel cost ", sorted(LAYERS)),
         ("costmodel compare se dan", ["danet-cam", "danet-head", "danet-pam"]),
         ("costmodel validate cbam-", ["cbam-channel", "cbam-spatial"]),
-        ("costmodel formula se --metric f", ["flops", "fvcore"]),
+        ("costmodel formula se --metric f", ["flops", "fvcore", "fused-bytes", "fused-time"]),
         ("costmodel cost se --sh", ["--shape"]),
         ("costmodel network vgg", ["vgg11", "vgg13", "vgg16", "vgg19"]),
         ("costmodel place se --network vgg1", ["vgg11", "vgg13", "vgg16", "vgg19"]),

@@ -45,6 +45,7 @@ def test_position_and_channel_attention_cross_at_two_thirds_of_the_channels() ->
     assert by_torch("danet-pam", 1, 512, 18, 19) > by_torch("danet-cam", 1, 512, 18, 19)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize(
     "a, b, over, metric, at",
     [
@@ -148,6 +149,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("a, a_options, b, b_options", PAIRS, ids=lambda value: value if isinstance(value, str) else "")
 @given(
     fixed=st.integers(3, 40),

@@ -46,6 +46,7 @@ def given_options(layer: Layer, options: dict[str, Any]) -> dict[str, Any]:
     return options | ({"stride": 7, "summary": 2, "block": 4} if layer.name == "sparse-attention" else {})
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("layer, options, video", CASES)
 def test_ints_arrays_and_symbols_count_the_same(layer: Layer, options: dict[str, Any], video: bool) -> None:
     """Exactly, floors included, in every metric at three shapes."""
@@ -68,6 +69,7 @@ def test_ints_arrays_and_symbols_count_the_same(layer: Layer, options: dict[str,
         assert all(type(count) is int for count in ints)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)

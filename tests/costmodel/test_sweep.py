@@ -62,6 +62,7 @@ def closed(name: str, metric: str, **options: Any) -> Compiled:
     return compile_formula(derive(find(name), defaults | options), metric)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("name, options", CASES, ids=str)
 @settings(max_examples=8, deadline=None)
 @given(

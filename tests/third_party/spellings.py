@@ -517,15 +517,23 @@ class ChannelAttention(nn.Module):
         return self.s.add(self.s.mul(self.beta, self.s.product(attention, a).reshape(x.shape)), x)
 
 
-class Block(nn.Module):
-    def __init__(self, s, channels, out):
+class Branch(nn.Module):
+    def __init__(self, s, channels, inner, attention):
         super().__init__()
-        self.add_module("0", nn.Conv2d(channels, out, 3, padding=1, bias=False))
-        self.add_module("1", nn.BatchNorm2d(out))
-        self.relu = s.relu()
+        self.before, self.after = s.relu(), s.relu()
+        parts = (
+            nn.Conv2d(channels, inner, 3, padding=1, bias=False),
+            nn.BatchNorm2d(inner),
+            attention,
+            nn.Conv2d(inner, inner, 3, padding=1, bias=False),
+            nn.BatchNorm2d(inner),
+        )
+        for name, part in zip("01345", parts, strict=True):  # of a sequence, in which the ReLUs are 2 and 6
+            self.add_module(name, part)
 
     def forward(self, x):
-        return self.relu(self.get_submodule("1")(self.get_submodule("0")(x)))
+        conv, norm, attention, last, last_norm = (self.get_submodule(name) for name in "01345")
+        return self.after(last_norm(last(attention(self.before(norm(conv(x)))))))
 
 
 class DualAttentionHead(nn.Module):
@@ -533,8 +541,8 @@ class DualAttentionHead(nn.Module):
         super().__init__()
         self.s = s
         inner = channels // 4 if inner is None else inner
-        self.position = nn.Sequential(Block(s, channels, inner), PositionAttention(s, inner), Block(s, inner, inner))
-        self.channel = nn.Sequential(Block(s, channels, inner), ChannelAttention(s, inner), Block(s, inner, inner))
+        self.position = Branch(s, channels, inner, PositionAttention(s, inner))
+        self.channel = Branch(s, channels, inner, ChannelAttention(s, inner))
         self.classify = nn.Conv2d(inner, classes, 1)
         self.position_classify = nn.Conv2d(inner, classes, 1)
         self.channel_classify = nn.Conv2d(inner, classes, 1)

@@ -21,6 +21,7 @@ BACKBONES = {
 SHAPE = (1, 3, 224, 224)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbones(name: str) -> None:
     """Parameters and MACs at the input are the same integers, and every operator that runs is counted."""

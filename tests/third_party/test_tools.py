@@ -1,6 +1,5 @@
 """The tables of `costmodel.tools` against the tools themselves: what each of them reports, to the integer."""
 
-from collections.abc import Iterator
 from importlib.metadata import version
 from itertools import product
 from typing import Any
@@ -64,15 +63,6 @@ OPEN = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """No threads, which take longer to start than tensors this small to compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def named(name: str, options: dict[str, Any]) -> str:
     """A layer with options, as `OPEN` calls it."""
     return " ".join([name, *(f"{option}={value}" for option, value in options.items())])
@@ -113,6 +103,7 @@ def hold(tool: str, spelling: str, subject: str, ours: Ledger, module: nn.Module
         assert reason == LAYOUT or guess(said, tool, shape[0]) != theirs
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("name", spellings.LAYERS)
 @pytest.mark.parametrize("tool", TOOLS)
@@ -126,6 +117,7 @@ def test_layers(tool: str, name: str, spelling: str) -> None:
         hold(tool, spelling, name, ledger(name, VIDEO, subsample="after"), module, VIDEO)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("name", spellings.OPERATIONS)
 @pytest.mark.parametrize("tool", TOOLS)

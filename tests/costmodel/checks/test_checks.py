@@ -310,6 +310,7 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize(
     "module, statement, says",
     [

@@ -57,6 +57,7 @@ def axes(draw: st.DrawFn) -> str:
     return "{" + ", ".join(map(str, draw(st.lists(st.integers(1, 30), min_size=1, max_size=4)))) + "}"
 
 
+@pytest.mark.usefixtures("uncovered")
 @settings(deadline=None, max_examples=150)
 @given(
     layers=st.tuples(st.sampled_from(LAYERS), st.sampled_from(LAYERS)),
@@ -132,6 +133,7 @@ def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str, modu
     assert decide(made, node, allowed, domain, lambda p: sum(p) % modulus == 0).counterexample == first
 
 
+@pytest.mark.usefixtures("uncovered")
 @settings(deadline=None, max_examples=100)
 @given(
     trees(),
@@ -266,6 +268,7 @@ def test_no_more_boxes_than_points(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decide(made, node, {0, 1}, {"x": axis("x", [1, 2, 3, *range(8, 90)])}) == (False, None)
 
 
+@pytest.mark.usefixtures("uncovered")
 @settings(deadline=None, max_examples=120)
 @given(
     layers=st.tuples(st.sampled_from(LAYERS), st.sampled_from(LAYERS)),

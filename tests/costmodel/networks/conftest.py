@@ -1,20 +1,18 @@
 """Networks against their references, layers inserted in both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 import costmodel.layers
-import costmodel.networks
-import costmodel.validate.references.networks  # noqa: F401  (registers the references)
+import costmodel.networks  # noqa: F401  (both register what they have)
 from costmodel import catalog, metrics, subjects
-from costmodel.insertion import Insert, Site
+from costmodel.insertion import Insert, Site, compose
 from costmodel.ledger import Ledger
+from costmodel.validate.networks import NetworkCase
 from costmodel.validate.oracles import ORACLES
-from costmodel.validate.references import REFERENCES
 
 Agree = Callable[..., Ledger]
 Totals = Callable[[str], tuple[int, int]]
@@ -33,45 +31,27 @@ def totals() -> Totals:
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Small maps gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def agree() -> Agree:
+    """Hold a network on a shape against its reference, by every oracle, as integers by operator; its ledger.
 
-
-@pytest.fixture
-def agree(one_thread: None) -> Agree:  # noqa: ARG001
-    """Hold a network on a shape against its reference, by every oracle, as integers by operator; its ledger."""
+    For what `validate` itself does not hold: it does every network by default, with every option changed by itself, and
+    with layers at all places.
+    """
 
     def check(name: str, shape: tuple[int, ...], inserted: str = "", at: str = "", **options: Any) -> Ledger:
         network = catalog.NETWORKS[name]
-        video = {"video": True} if len(shape) == 5 else {}
-        guest = catalog.read(inserted or "se")
-        places = subjects.places(at) if at else ()
-        insert = Insert(guest.layer, guest.options, places)
-        sites = set(insert.sites(network, network.resolve(options))) if inserted else set()
-        layer = subjects.composed(catalog.Subject(network, options, name), [insert], name) if inserted else network
-
-        left: set[Site] = set()
-
-        def place(stage: str, block: int, where: str, channels: int) -> nn.Module:
-            site = Site(stage, block, where)
-            if site not in left:
-                return nn.Identity()
-            left.remove(site)
-            return REFERENCES[guest.layer.name](channels, **guest.options, **video)
-
-        ledger = layer.run(shape, options)
-        for device in ("meta", "cpu"):
-            left |= sites
-            with torch.device(device):
-                module, x = REFERENCES[name](shape[1], **options, insert=place).eval(), torch.zeros(shape)
-            assert not left
-            for oracle in ORACLES.values():
-                if oracle.needs_data == (device == "cpu"):
-                    assert oracle.ours(ledger) == oracle.theirs(module, x)
-        return ledger
+        inserts: tuple[Insert, ...] = ()
+        layer = network
+        if inserted:
+            guest = catalog.read(inserted)
+            inserts = (Insert(guest.layer, guest.options, subjects.places(at) if at else ()),)
+            layer = compose(network, inserts, name)
+        case = NetworkCase(layer, options, shape, False, layer.run(shape, options), network, inserts)
+        asked: list[Site] = []
+        module, x = case.module("cpu", asked), torch.zeros(shape)
+        assert sorted(asked) == sorted(case.places)
+        for oracle in ORACLES.values():
+            assert oracle.ours(case.ledger) == oracle.theirs(module, x)
+        return case.ledger
 
     return check

@@ -56,7 +56,7 @@ def test_shortcuts_by_hand(totals: Totals) -> None:
 @pytest.mark.parametrize(
     "name, options",
     [
-        ("resnet-cifar", {}),
+        ("resnet-cifar", {"depth": 8}),
         ("resnet-cifar", {"depth": 14, "shortcut": "projection", "classes": 7}),
         ("wide-resnet-cifar", {"depth": 10, "widen": 1}),
         ("wide-resnet-cifar", {"depth": 16, "widen": Fraction("2.6"), "classes": 7}),

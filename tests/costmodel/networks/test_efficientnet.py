@@ -42,13 +42,7 @@ def test_a_gate_by_hand() -> None:
     assert [row.kind for row in gate.values()] == ["adaptive_avg_pool2d", "linear", "silu", "linear", "sigmoid", "mul"]
 
 
-@pytest.mark.parametrize("at", ["", "all", "all@branch,all@after", "all@between,head"])
+@pytest.mark.parametrize("at", ["all", "all@between,head"])
 def test_reference(agree: Callable[..., Ledger], at: str) -> None:
-    """Alone and with gates, the reference counts the same, at odd sizes."""
-    agree("efficientnet-b0", (2, 3, 37, 45), "se:reduction=4" if at else "", at, classes=7)
-
-
-@pytest.mark.parametrize("name, se", [("b0", False), ("b1", True), ("b2", True)])
-def test_other_references(agree: Callable[..., Ledger], name: str, *, se: bool) -> None:
-    """Without gates, deeper and wider."""
-    agree(f"efficientnet-{name}", (1, 3, 33, 35), classes=11, se=se)
+    """With gates at some places, the reference counts the same, at odd sizes."""
+    agree("efficientnet-b0", (2, 3, 37, 45), "se:reduction=4", at, classes=7)

@@ -26,17 +26,12 @@ def test_published(totals: Totals, name: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"aux": False, "classes": 19}, {"output_stride": 16}, {"output_stride": 32}, {"stem": "deep"}],
+    [{"aux": False, "classes": 19}, {"output_stride": 32, "stem": "deep"}],
     ids=str,
 )
 def test_agrees_with_its_reference(agree: Callable[..., Ledger], options: dict[str, Any]) -> None:
     """At odd sizes."""
     agree("fcn-resnet50", (2, 3, 37, 71), **options)
-
-
-def test_agrees_with_its_reference_of_101_layers(agree: Callable[..., Ledger]) -> None:
-    """The deeper one."""
-    agree("fcn-resnet101", (1, 3, 33, 47))
 
 
 @pytest.mark.parametrize(

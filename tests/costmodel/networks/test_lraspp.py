@@ -21,12 +21,6 @@ def test_the_head_by_hand() -> None:
     assert head == 2 * 960 * 128 + 2 * 128 + (40 + 128 + 2) * 21
 
 
-@pytest.mark.parametrize("classes", [21, 5])
-def test_agrees_with_its_reference(agree: Callable[..., Ledger], classes: int) -> None:
-    """At odd sizes."""
-    agree("lraspp-mobilenet-v3-large", (2, 3, 37, 71), classes=classes)
-
-
 @pytest.mark.parametrize("inserted, at", [("danet-cam", "head"), ("se", "res4:even@inner,res3:1@after")])
 def test_agrees_with_layers_inserted(agree: Callable[..., Ledger], inserted: str, at: str) -> None:
     """In the head, and in blocks and after that whose map the head reads."""

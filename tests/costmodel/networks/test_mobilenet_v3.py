@@ -72,16 +72,14 @@ def test_what_is_inserted_comes_after_the_gate() -> None:
 
 
 @pytest.mark.parametrize("size", ["large", "small"])
-@pytest.mark.parametrize("at", ["", "all", "all@branch,all@after", "all@between,head"])
+@pytest.mark.parametrize("at", ["all", "all@between,head"])
 def test_reference(agree: Callable[..., Ledger], size: str, at: str) -> None:
-    """Alone and with gates, the reference counts the same, at odd sizes."""
-    agree(f"mobilenet-v3-{size}", (2, 3, 37, 45), "se:reduction=4" if at else "", at, classes=7)
+    """With gates at some places, the reference counts the same, at odd sizes."""
+    agree(f"mobilenet-v3-{size}", (2, 3, 37, 45), "se:reduction=4", at, classes=7)
 
 
 @pytest.mark.parametrize("size", ["large", "small"])
-@pytest.mark.parametrize(
-    "options", [{"width": Fraction(7, 10)}, {"se": False}, {"dilated": True}], ids=lambda options: next(iter(options))
-)
+@pytest.mark.parametrize("options", [{"width": Fraction(7, 10)}, {"se": False, "dilated": True}], ids=str)
 def test_options_of_the_reference(agree: Callable[..., Ledger], size: str, options: dict[str, Any]) -> None:
-    """Every option."""
+    """Several options at once."""
     agree(f"mobilenet-v3-{size}", (1, 3, 69, 35), classes=11, **options)

@@ -23,16 +23,14 @@ def total(text: str, metric: str) -> int:
 @pytest.mark.parametrize(
     "name, options",
     [
-        ("c2d-resnet50", {}),
         ("c2d-resnet50", {"classes": 7}),
-        ("i3d-resnet50", {}),
         ("i3d-resnet50", {"inflate": "3x3x3"}),
         ("tsm-resnet50", {}),
     ],
     ids=str,
 )
 def test_agrees_with_its_reference(agree: Callable[..., Ledger], name: str, options: dict[str, Any]) -> None:
-    """At odd sizes."""
+    """At odd sizes, with several clips."""
     agree(name, CLIP, **options)
 
 

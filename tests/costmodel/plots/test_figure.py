@@ -209,6 +209,7 @@ def crowded(drawn: figure.Figure) -> list[tuple[str, ...]]:
     return outside + overlapping
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
 def test_words_stand_apart(make) -> None:
     """No two overlap and none leaves the figure, which has the width of a column."""

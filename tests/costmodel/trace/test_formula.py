@@ -155,6 +155,7 @@ class SelfAttention(nn.Module):
         return self.attention(x, x, x, need_weights=self.weights)[0]
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("name", [name for name in LAYERS if name != SPARSE])
 def test_references(name: str) -> None:
     """What is derived of each is the formula of its layer, every metric and every kind of arithmetic."""
@@ -176,6 +177,7 @@ def test_references(name: str) -> None:
     assert "C is a multiple of 64, as it was made" in derived.guards or "C ≥ 2" in derived.guards
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_a_layer_that_lists_pairs() -> None:
     """What it lists is listed for one number of positions, which is said, and so is what nobody counts."""
     derived = of_reference(SPARSE, 2, 64, 5, 7)
@@ -255,6 +257,7 @@ def test_weights_of_several_layers() -> None:
     assert not module.first.weight.is_meta
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_submodules_add_up() -> None:
     """The parts of a module that does nothing else are the whole, at every depth."""
     derived = of_reference("bam", 2, 64, 10, 14)
@@ -294,6 +297,7 @@ def test_no_input(rank) -> None:
         derive_module(lambda _: nn.ReLU(), {}, (2,) * rank)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("weights", [False, True])
 def test_attention_of_torch(weights) -> None:
     """Four projections and two products, whether or not torch would fuse them."""
@@ -302,12 +306,14 @@ def test_attention_of_torch(weights) -> None:
     assert not derived.uncounted
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_fused_attention() -> None:
     """It is counted as what it computes."""
     derived = of(Fused, {"channels": 8}, 2, 7, 8)
     assert same(derived.costs.metric("macs"), "3*N*L*C**2 + 2*N*L**2*C")
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_an_encoder_layer() -> None:
     """Not by the fast path that torch takes in eval mode, and that path is as allowed afterwards as before."""
     arguments = {"d_model": 8, "nhead": 2, "dim_feedforward": 11, "batch_first": True}
@@ -317,6 +323,7 @@ def test_an_encoder_layer() -> None:
     assert torch.backends.mha.get_fastpath_enabled()
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize(
     "function, arithmetic",
     [
