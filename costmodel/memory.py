@@ -138,15 +138,18 @@ def saved(ledger: Ledger, dtype: str = "fp32", *, frozen: bool = False) -> Dim:
     return rest + size * sum(elements(shapes[storage]) for storage in sorted(storages))
 
 
-def training_macs(ledger: Ledger, *, frozen: bool = False) -> Dim:
+def training_macs(ledger: Ledger, *, frozen: bool = False, checkpointed: bool = False) -> Dim:
     """Multiply-accumulates of forward and backward.
 
-    A product takes as many again for each factor that requires a gradient, its weights among them.
+    A product takes as many again for each factor that requires a gradient, its weights among them. If `checkpointed`,
+    forward runs again as `training_peak` says.
     """
     _memory(ledger)  # or says why gradients cannot be followed
     total: Dim = sum(row.arithmetic.get("mac", 0) for row in ledger.rows)
     for row, needed, learned in _differentiated(ledger, frozen=frozen):
         total = total + (sum(needed) + learned) * row.arithmetic.get("mac", 0)
+    if checkpointed:
+        total = total + sum(row.arithmetic.get("mac", 0) for row in _Run(ledger, "fp32", frozen=frozen).again())
     return total
 
 
@@ -242,16 +245,21 @@ class _Run:
                     repeated = True
                 self.differentiate(row, again=again)
 
-    def repeat(self) -> None:
-        """Run forward again, up to the last operation that keeps anything, and through it only if it keeps results."""
+    def again(self) -> list[Row]:
+        """What a checkpoint runs again: up to the last operation that keeps anything, with it if it keeps results."""
         keeping = [place for place, row in enumerate(self.rows) if self.keeps(row)]
-        last = self.rows[keeping[-1]]
-        kept = _kept(last)
-        if kept.output or kept.places or kept.statistics:
-            self.forward(saving=True, rows=keeping[-1] + 1)
-        else:
-            self.forward(saving=True, rows=keeping[-1])
-            self.save(last, 0)
+        if not keeping:
+            return []
+        kept = _kept(self.rows[keeping[-1]])
+        return self.rows[: keeping[-1] + bool(kept.output or kept.places or kept.statistics)]
+
+    def repeat(self) -> None:
+        """Run forward again; an operation after that keeps its inputs, if any keeps anything."""
+        rows = self.again()
+        self.forward(saving=True, rows=len(rows))
+        for row in self.rows[len(rows) :]:
+            if self.keeps(row):
+                self.save(row, 0)
         self.used = {0}
 
     def differentiate(self, row: Row, *, again: bool) -> None:
@@ -435,7 +443,13 @@ MEASURES: Mapping[str, Callable[[Ledger, str], Dim]] = {
 }
 """What can be asked of a ledger besides its cost, in bytes of elements of a dtype."""
 
-NAMES = (*MEASURES, "training-macs")
+TRAINING: Mapping[str, Callable[[Ledger], Dim]] = {
+    "training-macs": training_macs,
+    "checkpointed-training-macs": lambda ledger: training_macs(ledger, checkpointed=True),
+}
+"""What can be asked besides, in multiply-accumulates."""
+
+NAMES = (*MEASURES, *TRAINING)
 
 COUNTS: Mapping[str, str] = {
     "peak-bytes": "bytes of activations alive at once, without gradients",
@@ -444,5 +458,6 @@ COUNTS: Mapping[str, str] = {
     "saved-bytes": "bytes that autograd keeps for backward",
     "moved-bytes": "bytes that operations read and write, each by itself",
     "training-macs": "multiply-accumulates of forward and backward",
+    "checkpointed-training-macs": "the same under a checkpoint, which runs forward twice",
 }
 """What each of `NAMES` counts."""

@@ -22,7 +22,7 @@ BYTES: Mapping[str, Callable[[Ledger, str], Dim]] = {**memory.MEASURES, "fused-b
 TIMES = ("time", "fused-time")
 """Those in time, which name a device, and may name a dtype: ``time:h200``, ``time:h200:bf16``."""
 
-ASKED = (*METRICS, padding.METRIC, "training-macs", *BYTES, *TIMES)
+ASKED = (*METRICS, padding.METRIC, *memory.TRAINING, *BYTES, *TIMES)
 """What can be asked of it: memory, training, time, and convolutions without their padding too."""
 
 _COUNTS = {
@@ -70,7 +70,7 @@ def total(ledger: Ledger, metric: str) -> Dim:
 _PLAIN: Mapping[str, Callable[[Ledger], Dim]] = {
     "params": Ledger.params,
     padding.METRIC: padding.inside_macs,
-    "training-macs": memory.training_macs,
+    **memory.TRAINING,
 }
 
 

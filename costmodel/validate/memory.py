@@ -297,6 +297,8 @@ def _hold(case: "Case | networks.NetworkCase", kind: str, silent: list[Silence])
             copies = _copies(ledger, step.storages, step.storages.bytes)
             yield from compare(peak, "storages", "cpu", ours, step.storages.most, copies=copies)
         step = _trained(module, case.shape, differentiable=ledger.differentiable, checkpointed=True)
+        ours = 2 * memory.training_macs(ledger, checkpointed=True)
+        yield from compare("checkpointed training flops", "FlopCounterMode", "cpu", ours, step.flops, grouped=grouped)
         ours = memory.training_peak(ledger, checkpointed=True).bytes
         copies = _copies(ledger, step.storages, step.storages.bytes)
         yield from compare("checkpointed peak bytes", "storages", "cpu", ours, step.storages.most, copies=copies)

@@ -281,11 +281,33 @@ def test_unknown_metrics(metric: str) -> None:
     assert not known(metric)
 
 
+def test_what_a_checkpoint_multiplies_again() -> None:
+    """All but the last product, whose input is all that it keeps: 2·3·3 + 2·3·5 MACs, thrice, and the first again.
+
+    An activation that keeps its result runs again too, and so does what comes before it.
+    """
+    x = Tensor((2, 3))
+    y = x.linear(3, "first").linear(5, "last")
+    assert training_macs(x.ledger) == 3 * (18 + 30)
+    assert training_macs(x.ledger, checkpointed=True) == 3 * (18 + 30) + 18
+    y.sigmoid()
+    assert training_macs(x.ledger, checkpointed=True) == 3 * (18 + 30) + 18 + 30
+
+
+def test_a_checkpoint_of_nothing_that_is_kept() -> None:
+    """An addition keeps nothing, so that nothing runs again."""
+    x = Tensor((2, 3))
+    x + x
+    assert training_macs(x.ledger, checkpointed=True) == 0
+    assert training_peak(x.ledger, checkpointed=True) == training_peak(x.ledger)
+
+
 def test_metrics_of_memory_are_those_of_the_functions() -> None:
     """Each under its name, in FP32 unless the name has a dtype."""
     run = small()
     peaks = [peak(run).bytes, training_peak(run).bytes, training_peak(run, checkpointed=True).bytes]
-    assert [total(run, name) for name in NAMES] == [*peaks, saved(run), moved(run), training_macs(run)]
+    macs = [training_macs(run), training_macs(run, checkpointed=True)]
+    assert [total(run, name) for name in NAMES] == [*peaks, saved(run), moved(run), *macs]
     assert total(run, "saved-bytes:bf16") == saved(run, "bf16")
     assert {*METRICS, *NAMES} <= {*ASKED}
 
