@@ -111,7 +111,7 @@ def _read(path: Path, said: str) -> Device:
     try:
         return _device(document, path.stem)
     except CostModelError as error:
-        raise CostModelError(f"{said if len(said) <= 80 else abbreviate(said)}: {error}") from None
+        raise CostModelError(f"{said if len(said) <= 80 else abbreviate(path.name)}: {error}") from None
 
 
 def _content(path: Path) -> bytes:

@@ -17,7 +17,7 @@ EQUAL = ["se", "cbam", "gc", "danet-pam", "danet-head", "resnet18", "vgg11"]
 SAVED, FROZEN = "saved bytes", "saved bytes, frozen weights"
 TRAINING, TRAINING_FROZEN = "training peak bytes", "training peak bytes, frozen weights"
 PEAKS = {"peak bytes", TRAINING, TRAINING_FROZEN, "checkpointed peak bytes"}
-FLOPS = {"training flops", "training flops, frozen weights"}
+FLOPS = {"training flops", "training flops, frozen weights", "checkpointed training flops"}
 
 
 Probe = Callable[[Callable[[Tensor], Tensor], type[nn.Module]], None]
