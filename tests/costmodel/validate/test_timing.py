@@ -94,8 +94,8 @@ def test_what_bounds_nothing_holds(profile) -> None:
     ]
     assert found.failed == 0
     assert found.device["threads"] == str(torch.get_num_threads())
-    # 37·37·9 weights and 2·37·9 activations of 4 bytes, or two FLOPs for each of 37·37·7·7 macs: of 9·9 taps in one channel
-    # 7·7 lie in the map.
+    # 37·37·9 weights and 2·37·9 activations of 4 bytes, or two FLOPs for each of 37·37·7·7 macs: of 9·9 taps 7·7 lie in
+    # the map.
     assert found.comparisons[1].bound == Fraction(max(4 * (37 * 37 * 9 + 2 * 37 * 9), 2 * 37 * 37 * 7 * 7), 10**24)
     assert found.comparisons[1].shares == {"matrix": 1}
     for each in found.comparisons:
