@@ -320,7 +320,7 @@ def _metric(word: str) -> str:
     for said in (spelled, ":".join(spelled.rsplit("-", 1)), times.get(spelled, "")):
         if known(said):
             return said
-    names = [name.replace("-", "_") for name in ASKED]
+    names = [name.replace("-", "_") + "_h200" * (name in TIMES) for name in ASKED]
     hint = f"; a layer stands inside, as in macs({word})" if word.replace("_", "-") in LAYERS else ""
     raise CostModelError(f"a cost is one of {', '.join(names)}, not {abbreviate(word)}{nearest(word, names)}{hint}")
 

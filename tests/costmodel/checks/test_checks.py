@@ -144,7 +144,7 @@ def test_finding_has_what_it_says() -> None:
         ("macs(conv(in=3)) < 3", "'in' in 'macs(conv(in=3)) < 3' is a word of Python"),
         ("macs(se) < '2 +'", "is not an expression"),
         ("macs(see) < 3", "no layer is called 'see' (did you mean 'se'?)"),
-        ("mac(se) < 3", "training_macs, not 'mac' (did you mean 'macs'?)"),
+        ("mac(se) < 3", "fused_time_h200, not 'mac' (did you mean 'macs'?)"),
         ("macs_bf16(se) < 3", "a cost is one of params, macs, flops, fvcore, arithmetic, "),
         ("peak-bytes(se) < 3", "not 'bytes' (did you mean 'peak_bytes'?)"),
         ('peak_bytes(se, "reduce") < 3', "peak-bytes is of a whole layer, not of some of its operations"),
