@@ -98,8 +98,6 @@ def peak():
 
 DERIVE = f"""{PEAK}
 own = peak()
-# What torch imports of itself when it makes its first symbol.
-import torch.export
 from costmodel.trace import derive_module, load
 target, shape = sys.argv[1], [int(size) for size in sys.argv[2].split("x")]
 start = time.process_time()
@@ -118,8 +116,8 @@ print(peak())
 """
 """A program that prints the MiB of a process that proves a non-local block for all sizes, traced at one shape."""
 
-DEAREST = "sparse-attention"
-"""The layer whose reference takes longest to derive."""
+DEAREST = ("criss-cross", "danet-head", "sparse-attention")
+"""The layers whose references take longest to derive."""
 NETWORK = "pytorchcv.models.resnet:resnet50"
 LARGE = "1x512x512x512"
 """A map whose P² is far beyond the memory of any machine, in floats 256 GiB."""
@@ -312,15 +310,17 @@ def maps(turns: int) -> list[Figure]:
 
 def derivations(turns: int) -> list[Figure]:
     """Formulas of modules that are traced, and the memory that takes."""
-    dearest, non_local = (
-        f"{REFERENCES[name].__module__}:{REFERENCES[name].__qualname__}" for name in (DEAREST, "non-local")
-    )
+    references = {
+        name: f"{REFERENCES[name].__module__}:{REFERENCES[name].__qualname__}" for name in (*DEAREST, "non-local")
+    }
     few = range(min(turns, 2))
     shape = "x".join(map(str, SHAPE))
-    own = [printed(DERIVE, dearest, shape, "channels")[0] for _ in few]
-    memory = printed(DERIVE, non_local, LARGE, "channels")[1]
+    own = {name: [printed(DERIVE, references[name], shape, "channels")[0] for _ in few] for name in DEAREST}
+    memory = printed(DERIVE, references["non-local"], LARGE, "channels")[1]
     small, large = (printed(PROVE, size)[0] for size in PROVED)
-    found = [figure(f"derive the reference of {DEAREST}", "s", own, at_most=DERIVE_LIMIT)]
+    found = [
+        figure(f"derive the reference of {name}", "s", times, at_most=DERIVE_LIMIT) for name, times in own.items()
+    ]
     if find_spec("pytorchcv"):
         network = [printed(DERIVE, NETWORK, "1x3x224x224")[0] for _ in few]
         found.append(figure("derive ResNet-50 of pytorchcv", "s", network, at_most=NETWORK_LIMIT))
