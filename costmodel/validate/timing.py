@@ -39,7 +39,7 @@ from costmodel.validate.timing_report import Change, Crossing, Sample, Timing, T
 STAGES = ((256, 56), (512, 28), (1024, 14), (2048, 7))
 """Channels and sides of the maps that the stages of a ResNet-50 make of 224×224."""
 
-BATCHES = {"cpu": (1,), "cuda": (1, 8)}
+BATCHES = (1, 8)
 USUAL = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "bf16")}
 """The dtypes that are timed unless others are asked for."""
 
@@ -103,7 +103,7 @@ def validate_time(
         if dtypes:
             wanted, silent = [*dtypes], {}
         rooflines = {dtype: Roofline(limits, dtype) for dtype in wanted}
-        cases = [*_cases(chosen, BATCHES[kind], silent)]
+        cases = [*_cases(chosen, BATCHES, silent)]
         pairs = [pair for pair in PAIRS if {*pair} <= {layer.name for layer in chosen}]
         comparisons: list[Timing] = []
         crossings: list[Crossing] = []
