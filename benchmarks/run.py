@@ -318,9 +318,7 @@ def derivations(turns: int) -> list[Figure]:
     own = {name: [printed(DERIVE, references[name], shape, "channels")[0] for _ in few] for name in DEAREST}
     memory = printed(DERIVE, references["non-local"], LARGE, "channels")[1]
     small, large = (printed(PROVE, size)[0] for size in PROVED)
-    found = [
-        figure(f"derive the reference of {name}", "s", times, at_most=DERIVE_LIMIT) for name, times in own.items()
-    ]
+    found = [figure(f"derive the reference of {name}", "s", times, at_most=DERIVE_LIMIT) for name, times in own.items()]
     if find_spec("pytorchcv"):
         network = [printed(DERIVE, NETWORK, "1x3x224x224")[0] for _ in few]
         found.append(figure("derive ResNet-50 of pytorchcv", "s", network, at_most=NETWORK_LIMIT))

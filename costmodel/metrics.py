@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from costmodel import memory, padding
@@ -16,8 +16,13 @@ from costmodel.roofline import Roofline, time
 METRICS = ("params", *CONVENTIONS)
 """What is told of a layer: its parameters, and its cost under each convention."""
 
-BYTES: Mapping[str, Callable[[Ledger, str], Dim]] = {**memory.MEASURES, "fused-bytes": fused_bytes}
+_BYTES: Mapping[str, Callable[[Ledger, str], Dim]] = {**memory.MEASURES, "fused-bytes": fused_bytes}
+
+BYTES = (*_BYTES, *memory.STEPS)
 """Those in bytes, of elements of a dtype, which one may name, as in ``peak-bytes:bf16``; fp32 unless it does."""
+
+STEPS = (*memory.STEPS, *memory.TRAINING)
+"""Those of a step of training, of which one may say last what takes no gradients, as in ``training-macs:frozen``."""
 
 TIMES = ("time", "fused-time")
 """Those in time, which name a device, and may name a dtype: ``time:h200``, ``time:h200:bf16``."""
@@ -35,24 +40,28 @@ _COUNTS = {
     "fused-time": "least time of all operations, fused as compilers do",
 }
 
+_CASES = {"frozen": "weights without gradients", "first": "an input without a gradient"}
+
 
 def known(metric: str) -> bool:
     """Whether `metric` is one of `ASKED`, with what it may or must name; not whether there is such a device."""
     name, *named = metric.split(":")
     if name in TIMES:
         return len(named) in (1, 2) and {*named[1:]} <= memory.DTYPES.keys()
-    return metric in ASKED or (name in BYTES and len(named) == 1 and named[0] in memory.DTYPES)
+    if name in STEPS and named and named[-1] in memory.CASES:
+        named.pop()
+    return name in ASKED and (not named or (name in BYTES and len(named) == 1 and named[0] in memory.DTYPES))
 
 
 def counts(metric: str) -> str:
     """What one of `ASKED` counts, in words."""
     name, *named = metric.split(":")
-    if name in BYTES:
-        return f"{_COUNTS[name]}, in {named[0] if named else 'fp32'}"
     if name in TIMES:
         on = roofline(metric)
         return f"{_COUNTS[name]}: {on.device.title}, {on.dtype}"
-    return _COUNTS[name]
+    dtype, case = _said(named)
+    told = [_COUNTS[name], *([f"in {dtype}"] if name in BYTES else []), *([_CASES[case]] if case else [])]
+    return ", ".join(told)
 
 
 def total(ledger: Ledger, metric: str) -> Dim:
@@ -60,18 +69,23 @@ def total(ledger: Ledger, metric: str) -> Dim:
     name, *named = metric.split(":")
     if name in CONVENTIONS:
         return CONVENTIONS[name].total(ledger)
-    if name in BYTES:
-        return BYTES[name](ledger, named[0] if named else "fp32")
     if name in TIMES:
         return time(ledger, roofline(metric), fusing=name == "fused-time")
-    return _PLAIN[name](ledger)
+    dtype, case = _said(named)
+    if name in _BYTES:
+        return _BYTES[name](ledger, dtype)
+    gradients = memory.CASES[case] if case else memory.ALL
+    if name in memory.STEPS:
+        return memory.STEPS[name](ledger, dtype, gradients)
+    if name in memory.TRAINING:
+        return memory.TRAINING[name](ledger, gradients)
+    return padding.inside_macs(ledger) if name == padding.METRIC else ledger.params()
 
 
-_PLAIN: Mapping[str, Callable[[Ledger], Dim]] = {
-    "params": Ledger.params,
-    padding.METRIC: padding.inside_macs,
-    **memory.TRAINING,
-}
+def _said(named: Sequence[str]) -> tuple[str, str | None]:
+    """The dtype and the case of training that are named behind a metric."""
+    case = named[-1] if named and named[-1] in memory.CASES else None
+    return next((dtype for dtype in named if dtype != case), "fp32"), case
 
 
 @functools.lru_cache(maxsize=64)

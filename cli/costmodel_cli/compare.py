@@ -1,13 +1,16 @@
 """``costmodel compare``."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from costmodel.catalog import Subject, spoken
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
 from costmodel.metrics import METRICS, countable, counts, of_row, total
 from costmodel_cli import reading, render
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence[str], *, as_json: bool) -> None:
@@ -34,16 +37,23 @@ def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence
             }
         )
         return
-    table = render.table(
-        ["layer"], ["params", "MACs", "× base", "arithmetic", *PARTS, *(metric.replace(":", "\n") for metric in asked)]
+    rows = [(subject.name.replace(":", ": ").replace(",", ", "), ledger) for subject, ledger in entries]
+    table = _table(
+        ["params", "MACs", "× base", "arithmetic", *PARTS], rows, unit_ledger, lambda each: _cells(each, unit)
     )
-    for subject, ledger in entries:
-        table.add_row(subject.name.replace(":", ": ").replace(",", ", "), *_cells(ledger, unit, asked))
-    table.add_section()
-    table.add_row("base", *_cells(unit_ledger, unit, asked))
+    further: list[Any] = []
+    if asked:
+        # Broken where a name has a joint, so that several stand side by side.
+        heads = [metric.replace("-", "-\n").replace(":", "\n") for metric in asked]
+        further = [
+            _table(
+                heads, rows, unit_ledger, lambda ledger: [render.amount(total(ledger, name), name) for name in asked]
+            ),
+            "",
+        ]
     meanings = [f"{metric}: {counts(metric)}." for metric in asked]
     traced = [WHOLE] if any(_parts(ledger) is None for _, ledger in entries) else []
-    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", LEGEND, *meanings, *traced)
+    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", *further, LEGEND, *meanings, *traced)
 
 
 USUAL = "conv"
@@ -63,8 +73,20 @@ def _whole(ledger: Ledger, asked: Sequence[str]) -> dict[str, Dim]:
     return countable(ledger) | {metric: total(ledger, metric) for metric in asked}
 
 
-def _cells(ledger: Ledger, unit: dict[str, Dim], asked: Sequence[str]) -> list[str]:
-    whole = _whole(ledger, asked)
+def _table(
+    heads: Sequence[str], rows: Sequence[tuple[str, Ledger]], base: Ledger, cells: Callable[[Ledger], list[str]]
+) -> "Table":
+    """Each layer's cells, and those of the base."""
+    table = render.table(["layer"], heads)
+    for name, ledger in rows:
+        table.add_row(name, *cells(ledger))
+    table.add_section()
+    table.add_row("base", *cells(base))
+    return table
+
+
+def _cells(ledger: Ledger, unit: dict[str, Dim]) -> list[str]:
+    whole = countable(ledger)
     parts = _parts(ledger) or dict.fromkeys(PARTS)
     return [
         render.si(whole["params"]),
@@ -72,8 +94,11 @@ def _cells(ledger: Ledger, unit: dict[str, Dim], asked: Sequence[str]) -> list[s
         render.times(whole["macs"], unit["macs"]),
         render.si(whole["arithmetic"]),
         *("" if count is None else render.percent(count, whole["arithmetic"]) for count in parts.values()),
-        *(render.amount(whole[metric], metric) for metric in asked),
     ]
+
+
+def _amounts(ledger: Ledger, asked: Sequence[str]) -> list[str]:
+    return [render.amount(total(ledger, metric), metric) for metric in asked]
 
 
 def _parts(ledger: Ledger) -> dict[str, Dim] | None:

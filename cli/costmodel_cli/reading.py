@@ -8,8 +8,8 @@ from fractions import Fraction
 from costmodel import catalog
 from costmodel.catalog import LONGEST, Subject, is_number, nearest
 from costmodel.dimension import CostModelError, abbreviate
-from costmodel.memory import DTYPES
-from costmodel.metrics import ASKED, BYTES, METRICS, TIMES, known, roofline, seconds
+from costmodel.memory import CASES, DTYPES
+from costmodel.metrics import ASKED, BYTES, METRICS, STEPS, TIMES, known, roofline, seconds
 from costmodel.subjects import read
 from costmodel_cli.exit_codes import Unchecked
 
@@ -50,22 +50,23 @@ def size(text: str, what: str) -> int:
 
 def metric(text: str, dtype: str | None = None, profile: str | None = None) -> str:
     """One of `ASKED`, of elements of `dtype`, on the device of `profile`."""
-    name = text.partition(":")[0]
+    name, *named = text.split(":")
     if name not in ASKED:
         raise CostModelError(f"a metric is one of {', '.join(ASKED)}, not {abbreviate(text)}{nearest(text, ASKED)}")
     given = {"--device-profile": (profile, TIMES), "--dtype": (dtype, (*BYTES, *TIMES))}
     for flag, (value, accepted) in given.items():
         if value is not None and name not in accepted:
             raise CostModelError(f"{flag} is for {', '.join(accepted)}, not for {name}")
-    if (profile or dtype) and text != name:
+    case = [word for word in named[-1:] if word in CASES]
+    if (profile or dtype) and len(named) > len(case):
         raise CostModelError(f"{abbreviate(text)} names what --device-profile and --dtype are for: give one of the two")
     if dtype is not None:
         one_of(dtype, "--dtype", tuple(DTYPES))
     if name in TIMES and text == name and profile is None:
         raise CostModelError(f"{name} is that of a device: --device-profile names it, such as h200")
-    text = ":".join(filter(None, (text, profile, dtype)))
+    text = ":".join([name, *named[: len(named) - len(case)], *filter(None, (profile, dtype)), *case])
     if not known(text):
-        raise CostModelError(f"{abbreviate(text)} names no dtype: {', '.join(DTYPES)}")
+        raise CostModelError(f"{abbreviate(text)}: behind a colon {name} takes {_taken(name)}")
     if name in TIMES:
         roofline(text)  # or says why there is none
     return text
@@ -74,13 +75,23 @@ def metric(text: str, dtype: str | None = None, profile: str | None = None) -> s
 def more(texts: Iterable[str], dtype: str | None = None, profile: str | None = None) -> list[str]:
     """Of `ASKED` those that are told only where they are asked for; each takes what it can of `dtype` and `profile`."""
     texts = list(texts)
+    names = [text.partition(":")[0] for text in texts]
     for flag, value, accepted in (("--device-profile", profile, TIMES), ("--dtype", dtype, (*BYTES, *TIMES))):
-        if value is not None and not any(text in accepted for text in texts):
+        if value is not None and not any(name in accepted for name in names):
             raise CostModelError(f"{flag} is for a --metric that takes one: {', '.join(accepted)}")
-    asked = dict.fromkeys(
-        metric(text, dtype if text in (*BYTES, *TIMES) else None, profile if text in TIMES else None) for text in texts
-    )
+    asked = {
+        metric(text, dtype if name in (*BYTES, *TIMES) else None, profile if name in TIMES else None): None
+        for text, name in zip(texts, names, strict=True)
+    }
     return [name for name in asked if name not in METRICS]
+
+
+def _taken(name: str) -> str:
+    """What may stand behind a metric, in words."""
+    parts = ["a device"] if name in TIMES else []
+    parts += [f"a dtype ({', '.join(DTYPES)})"] if name in (*BYTES, *TIMES) else []
+    parts += [f"what learns nothing ({', '.join(CASES)})"] if name in STEPS else []
+    return ", ".join(parts) or "nothing"
 
 
 def one_of(text: str, what: str, accepted: tuple[str, ...]) -> str:

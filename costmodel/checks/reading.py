@@ -313,11 +313,11 @@ class _Reader:
 
 
 def _metric(word: str) -> str:
-    """The metric that `word` spells as a name may be: ``peak_bytes``, ``peak_bytes_bf16``, ``time_h200_bf16``."""
+    """The metric that `word` spells as a name may be: ``peak_bytes_bf16``, ``training_macs_frozen``, ``time_h200``."""
     spelled = word.replace("_", "-")
     of_devices = [*product(TIMES, DEVICES), *product(TIMES, DEVICES, DTYPES)]
     times = {"-".join(parts): ":".join(parts) for parts in of_devices}
-    for said in (spelled, ":".join(spelled.rsplit("-", 1)), times.get(spelled, "")):
+    for said in (*(":".join(spelled.rsplit("-", more)) for more in range(3)), times.get(spelled, "")):
         if known(said):
             return said
     names = [name.replace("-", "_") + "_h200" * (name in TIMES) for name in ASKED]

@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from costmodel import memory
 from costmodel.catalog import LAYERS, NETWORKS, Layer
 from costmodel.ledger import Ledger
+from costmodel.memory import Gradients
 from costmodel.subjects import find
 from costmodel.validate import networks
 from costmodel.validate.cases import SMALL, Case, changes, structures
@@ -279,24 +280,21 @@ def _hold(case: "Case | networks.NetworkCase", kind: str, silent: list[Silence])
                 silent.append(Silence(name, "max_memory_allocated", MORE, (f"{most - theirs:,} bytes more",)))
             module.to("cpu")
         grouped = storages.grouped
-        for frozen in (False, True) if any(True for _ in module.parameters()) else (False,):
+        for said, gradients in _steps(case, module):
             # A network whose weights are frozen learns something before it, or nothing at all.
-            asked = _as_if(ledger, differentiable=frozen or ledger.differentiable)
-            step = _trained(module, case.shape, differentiable=asked.differentiable, frozen=frozen)
-            saved, flops, peak = (
-                f"{quantity}, frozen weights" if frozen else quantity
-                for quantity in ("saved bytes", "training flops", "training peak bytes")
-            )
-            ours = memory.saved(asked, frozen=frozen)
+            asked = _as_if(ledger, differentiable=ledger.differentiable or not gradients.weights)
+            step = _trained(module, case.shape, asked.differentiable and gradients.input, weights=gradients.weights)
+            ours = memory.saved(asked, gradients=gradients)
             theirs = sum(step.storages.bytes[storage] for storage in step.saved)
             copies = _copies(ledger, step.storages, step.saved)
-            yield from compare(saved, "saved_tensors_hooks", "cpu", ours, theirs, copies=copies)
-            ours = 2 * memory.training_macs(asked, frozen=frozen)
-            yield from compare(flops, "FlopCounterMode", "cpu", ours, step.flops, grouped=grouped and not frozen)
-            ours = memory.training_peak(asked, frozen=frozen).bytes
+            yield from compare(f"saved bytes{said}", "saved_tensors_hooks", "cpu", ours, theirs, copies=copies)
+            ours = 2 * memory.training_macs(asked, gradients)
+            doubtful = grouped and gradients.weights
+            yield from compare(f"training flops{said}", "FlopCounterMode", "cpu", ours, step.flops, grouped=doubtful)
+            ours = memory.training_peak(asked, gradients=gradients).bytes
             copies = _copies(ledger, step.storages, step.storages.bytes)
-            yield from compare(peak, "storages", "cpu", ours, step.storages.most, copies=copies)
-        step = _trained(module, case.shape, differentiable=ledger.differentiable, checkpointed=True)
+            yield from compare(f"training peak bytes{said}", "storages", "cpu", ours, step.storages.most, copies=copies)
+        step = _trained(module, case.shape, ledger.differentiable, checkpointed=True)
         ours = 2 * memory.training_macs(ledger, checkpointed=True)
         yield from compare("checkpointed training flops", "FlopCounterMode", "cpu", ours, step.flops, grouped=grouped)
         ours = memory.training_peak(ledger, checkpointed=True).bytes
@@ -305,6 +303,16 @@ def _hold(case: "Case | networks.NetworkCase", kind: str, silent: list[Silence])
     except Exception as error:
         error.add_note(f"It was raised while the reference was run: {label(name, case.options, case.shape)}.")
         raise
+
+
+def _steps(case: "Case | networks.NetworkCase", module: nn.Module) -> Iterator[tuple[str, Gradients]]:
+    """What requires a gradient in the steps of training that are compared, and how a quantity says so."""
+    learns = any(True for _ in module.parameters())
+    yield "", memory.ALL
+    if learns:
+        yield ", frozen weights", memory.CASES["frozen"]
+    if learns and isinstance(case, Case):
+        yield ", first layer", memory.CASES["first"]
 
 
 def _copies(ledger: Ledger, storages: Storages, among: Iterable[int]) -> list[str]:
@@ -360,10 +368,10 @@ class _Step(NamedTuple):
 
 
 def _trained(
-    module: nn.Module, shape: tuple[int, ...], *, differentiable: bool, frozen: bool = False, checkpointed: bool = False
+    module: nn.Module, shape: tuple[int, ...], differentiable: bool, *, weights: bool = True, checkpointed: bool = False
 ) -> _Step:
     """Run `module` forward and backward, between something that makes its input and something that takes its output."""
-    module.train().requires_grad_(not frozen)
+    module.train().requires_grad_(weights)
     saved: dict[int, None] = {}
 
     def pack(tensor: Tensor) -> Tensor:

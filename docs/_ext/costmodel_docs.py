@@ -41,7 +41,8 @@ from costmodel.claims.published import READINGS, VERDICTS, Found, check, figures
 from costmodel.devices import DEVICES, device
 from costmodel.insertion import Site, sites_of
 from costmodel.ledger import Ledger
-from costmodel.memory import DTYPES, KEPT, Kept
+from costmodel.memory import DTYPES
+from costmodel.memory.autograd import KEPT, Kept
 from costmodel.metrics import of_row, total, totals
 from costmodel.symbolic import Formula, derive
 from costmodel.tools import SPELLINGS, TOOLS

@@ -25,6 +25,9 @@ BF16 = ("--metric", "peak-bytes", "--metric", "saved-bytes", "--metric", "traini
         ("peak-bytes", "bf16", "peak-bytes:bf16"),
         ("moved-bytes:tf32", None, "moved-bytes:tf32"),
         ("training-macs", None, "training-macs"),
+        ("training-macs:frozen", None, "training-macs:frozen"),
+        ("saved-bytes:first", "bf16", "saved-bytes:bf16:first"),
+        ("training-peak-bytes:fp16:frozen", None, "training-peak-bytes:fp16:frozen"),
     ],
 )
 def test_metrics_and_dtypes(text: str, dtype: str | None, read: str) -> None:
@@ -36,16 +39,20 @@ def test_metrics_and_dtypes(text: str, dtype: str | None, read: str) -> None:
     "text, dtype, words",
     [
         ("peak-byte", None, "did you mean 'peak-bytes'?"),
-        ("peak-bytes:", None, "names no dtype: fp64, fp32, tf32, fp16, bf16"),
-        ("peak-bytes:int8", None, "'peak-bytes:int8' names no dtype"),
-        ("macs:bf16", None, "'macs:bf16' names no dtype"),
+        ("peak-bytes:", None, "takes a dtype (fp64, fp32, tf32, fp16, bf16)"),
+        ("peak-bytes:int8", None, "'peak-bytes:int8': behind a colon peak-bytes takes a dtype"),
+        ("macs:bf16", None, "'macs:bf16': behind a colon macs takes nothing"),
         ("peak-bytes", "bf61", "--dtype is one of fp64, fp32, tf32, fp16, bf16, not 'bf61' (did you mean 'bf16'?)"),
         ("peak-bytes:bf16", "bf16", "names what --device-profile and --dtype are for: give one of the two"),
         ("training-macs", "bf16", "time, fused-time, not for training-macs"),
         ("macs", "fp32", "--dtype is for peak-bytes"),
         ("time", "bf16", "time is that of a device: --device-profile names it, such as h200"),
         ("time:h2000", None, "did you mean 'h200'?"),
-        ("time:h200:int8", None, "names no dtype"),
+        ("macs:frozen", None, "'macs:frozen': behind a colon macs takes nothing"),
+        ("training-macs:frozen:bf16", None, "takes what learns nothing (frozen, first)"),
+        ("saved-bytes:frozen:first", None, "takes a dtype (fp64, fp32, tf32, fp16, bf16), what learns nothing (frozen"),
+        ("saved-bytes:bf16:first", "fp32", "names what --device-profile and --dtype are for: give one of the two"),
+        ("time:h200:int8", None, "takes a device, a dtype (fp64"),
     ],
 )
 def test_metrics_that_are_none(text: str, dtype: str | None, words: str) -> None:

@@ -36,6 +36,7 @@ launch = "none"
 def quick(monkeypatch):
     """One small stage, and as few runs as can be."""
     monkeypatch.setattr(timing, "STAGES", ((37, 3), (16, 5)))
+    monkeypatch.setattr(timing, "BATCHES", (1,))
     monkeypatch.setattr(timing, "ENOUGH", 0)
 
 
@@ -191,6 +192,7 @@ def test_dtypes(profile) -> None:
 def test_what_is_not_timed_is_said(monkeypatch, profile) -> None:
     """Networks, pairs that are listed one by one, what a layer refuses, what torch cannot do, what does not fit."""
     monkeypatch.setattr(timing, "STAGES", ((36, 3), (32, 33)))
+    monkeypatch.setattr(timing, "BATCHES", (1,))
     monkeypatch.setattr(timing, "ENOUGH", 0)
     failures = iter([NotImplementedError('"softmax" not implemented'), torch.OutOfMemoryError()])
 
