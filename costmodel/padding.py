@@ -35,20 +35,29 @@ def taps_inside(along: Taps) -> Dim:
     The tap at a distance of d from the middle meets one at ⌈(n - d)/s⌉ of the ⌈n/s⌉ positions where it reaches forward,
     and at all but the first ⌈d/s⌉ where it reaches back.
 
-    Raises `CostModelError` for a kernel that is no number, and over symbols for one that strides.
+    Raises `CostModelError` for a kernel that is no number, and over symbols for a stride by which ⌈(n - d)/s⌉ rounds in
+    more ways than up and down.
     """
     size, kernel, stride, dilation = along
     _check_kernel(kernel)
-    if kernel > 1 and not (type(stride) is int and stride == 1) and hasattr(size, "free_symbols"):
-        # The taps at odd and at even distances round differently, so that no size divides exactly for all of them.
-        raise CostModelError(f"{METRIC} of a kernel that strides has no form for all sizes: ask at a shape")
     positions = ceil_div(size, stride)
     met = positions
     for tap in range(1, kernel // 2 + 1):
         distance = tap * dilation
-        met = met + ceil_div(size - minimum(distance, size), stride)
+        passed, rest = distance // stride, distance % stride
+        reached = positions if _is(rest, 0) else size // stride if _is(stride - rest, 1) else None
+        if reached is None:
+            if hasattr(size, "free_symbols"):
+                # No size divides exactly for all of them.
+                raise CostModelError(f"{METRIC} of a kernel that strides so has no form for all sizes: ask at a shape")
+            reached = (size + stride - 1 - rest) // stride
+        met = met + reached - minimum(passed, reached)
         met = met + positions - minimum(ceil_div(distance, stride), positions)
     return met
+
+
+def _is(size: Dim, number: int) -> bool:
+    return type(size) is int and size == number
 
 
 def taps_at_least(along: Taps) -> Dim:

@@ -20,7 +20,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
+from costmodel.memory import Gradients
 from costmodel.trace.integers import in_sympy, unknown
 from costmodel.trace.operators import COUNTED, FREE, Run, Shaped
 
@@ -64,11 +66,21 @@ class Trace(NamedTuple):
         return {kind: count for kind, count in found.items() if count != 0}
 
 
-def trace(module: nn.Module, shape: Sequence[int], *, symbolic: bool = True, widths: bool = True) -> Trace:
-    """Run `module`, in eval mode, on an input of `shape` with every size and every width a symbol.
+def trace(
+    module: nn.Module,
+    shape: Sequence[int],
+    *,
+    symbolic: bool = True,
+    widths: bool = True,
+    gradients: Gradients | None = None,
+) -> Trace:
+    """Run `module`, as it is in eval mode, on an input of `shape` with every size and every width a symbol.
 
     Unless `symbolic` all of them are the numbers that they are, unless `widths` those of the weights. So are the sizes
     from which the module computes others in floats that round: these have no formula.
+
+    With `gradients` it runs forward and backward, and its operations are those that `FlopCounterMode` counts, all of
+    one operator as one, with its count in the place of arithmetic.
     """
     free, found = [symbolic] * len(shape), None
     while found is None or (rounded := _rounded(found)):
@@ -76,11 +88,19 @@ def trace(module: nn.Module, shape: Sequence[int], *, symbolic: bool = True, wid
             left = [each and not size.free_symbols & rounded for each, size in zip(free, found.input, strict=True)]
             # What is computed from a width, or from several of them, leaves the widths as numbers.
             widths, free = widths and left != free, left
-        found = _run(module, shape, free, symbolic=symbolic, widths=widths)
+        found = _run(module, shape, free, gradients, symbolic=symbolic, widths=widths)
     return found
 
 
-def _run(module: nn.Module, shape: Sequence[int], free: Sequence[bool], *, symbolic: bool, widths: bool) -> Trace:
+def _run(
+    module: nn.Module,
+    shape: Sequence[int],
+    free: Sequence[bool],
+    gradients: Gradients | None,
+    *,
+    symbolic: bool,
+    widths: bool,
+) -> Trace:
     """One run with those sizes of the input as symbols that are `free`."""
     environment = ShapeEnv(specialize_zero_one=False, duck_shape=False)
     mode = FakeTensorMode(shape_env=environment, allow_non_fake_inputs=True)
@@ -109,9 +129,24 @@ def _run(module: nn.Module, shape: Sequence[int], free: Sequence[bool], *, symbo
     x = fake(torch.empty(*shape, device="meta"), "x", free)
     where = [""]
     log = _Log(where)
-    with torch.no_grad(), mode, log, _following(module, where):
-        torch.func.functional_call(module, fakes, (x,))
+    if gradients:
+        learned = (fakes.get(name, weight) for name, weight in module.named_parameters())
+        for tensor, learns in ((x, gradients.input), *((weight, gradients.weights) for weight in learned)):
+            tensor.requires_grad_(learns)
+        with mode, log, FlopCounterMode(display=False) as counter:
+            _step(torch.func.functional_call(module, {**fakes}, (x,)))
+        log.replace(counter)
+    else:
+        with torch.no_grad(), mode, log, _following(module, where):
+            # A copy, since it would put in what the module makes of its buffers.
+            torch.func.functional_call(module, {**fakes}, (x,))
     return _resolved(log, named | fakes, x, environment)
+
+
+def _step(outputs: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+    """Backward, from gradients of all outputs on."""
+    ends = [each for each in tree_leaves(outputs) if each.requires_grad]
+    torch.autograd.backward(ends, [torch.empty_like(end) for end in ends])
 
 
 class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -135,6 +170,15 @@ class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif function.namespace != "prim" and isinstance(result, torch.Tensor):
             self.operations.append(self._operation(name, args, kwargs or {}, result))
         return out
+
+    def replace(self, counter: FlopCounterMode) -> None:
+        """In the place of what ran, what `counter` counts of it; it passes over all else."""
+        counts = counter.get_flop_counts().get("Global", {})
+        counted = {operator.__name__: count for operator, count in counts.items()}
+        self.ignored |= {operation.operator for operation in self.operations} - counted.keys()
+        self.operations = [
+            Operation(name, "", (), {"flop": _expression(count)}) for name, count in sorted(counted.items())
+        ]
 
     def _operation(self, name: str, args: Any, kwargs: Any, result: torch.Tensor) -> Operation:
         arithmetic = None

@@ -41,6 +41,9 @@ MEMORY = 40 * 10**9
 LISTED: Mapping[str, int] = {"sparse-attention": 1024}
 """The most positions of a layer whose reference lists pairs of positions one by one."""
 
+GROUPED = "of a convolution with groups FlopCounterMode counts the gradient of the weights as if it had one group"
+"""Why its FLOPs of a step of training are compared with frozen weights only."""
+
 
 class Case(NamedTuple):
     """A layer with options on a shape, and its ledger."""

@@ -484,7 +484,7 @@ class Certificates(Markdown):
         for certificate in report["certificates"]:
             layers.setdefault(certificate["layer"], []).append(certificate)
         versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-        counts = ("layer", "over symbols", "on a lattice", "by fvcore", "refuted", "sampled")
+        counts = ("layer", "over symbols", "on a lattice", "by fvcore", "training", "refuted", "sampled")
         domains = (
             ("layer", "at its defaults", "of some options", "also with"),
             map(proved_domain, layers, layers.values()),
@@ -494,7 +494,7 @@ class Certificates(Markdown):
             [
                 f"{report['proved']:,} proved, {report['refuted']:,} refuted, {report['sampled']:,} sampled; "
                 f"{report['date']}; {versions}.",
-                table(counts, map(proved_counts, layers, layers.values()), numbers=5),
+                table(counts, map(proved_counts, layers, layers.values()), numbers=6),
                 "### For which sizes",
                 table(*domains),
                 "### Which operators",
@@ -512,16 +512,23 @@ def unproved(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def proved_counts(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
     """How many combinations of options are proved how."""
-    proved = Counter((c["oracle"] == "fvcore", c["method"]) for c in certificates if c["holds"])
+    proved = Counter((oracle_of(c), c["method"]) for c in certificates if c["holds"])
     sampled = sum(c["method"] == "sampled" for c in certificates)
     refuted = len(certificates) - sum(c["holds"] for c in certificates) - sampled
-    ours, lattice, theirs = proved[False, "symbolic"], proved[False, "lattice"], proved[True, "lattice"]
-    return (f"`{name}`", *(f"{count:,}" for count in (ours, lattice, theirs, refuted, sampled)))
+    ours, lattice = proved["ATen", "symbolic"], proved["ATen", "lattice"]
+    training = proved["FlopCounterMode", "symbolic"] + proved["FlopCounterMode", "lattice"]
+    counts = ours, lattice, proved["fvcore", "lattice"], training, refuted, sampled
+    return (f"`{name}`", *(f"{count:,}" for count in counts))
+
+
+def oracle_of(certificate: Mapping[str, Any]) -> str:
+    """``ATen``, ``fvcore`` or ``FlopCounterMode``."""
+    return str(certificate["oracle"]).split(maxsplit=1)[0]
 
 
 def proved_domain(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
     """The conditions of the proof without fvcore at the defaults, and those that other options add."""
-    mine = [c for c in certificates if c["holds"] and c["oracle"] != "fvcore"]
+    mine = [c for c in certificates if c["holds"] and oracle_of(c) == "ATen"]
     base: list[str] = next((c["domain"] for c in mine if not c["options"]), [])
     numbers: dict[str, list[str]] = {}
     others: dict[str, None] = {}
@@ -536,7 +543,7 @@ def proved_domain(name: str, certificates: list[dict[str, Any]]) -> tuple[str, .
 
 def compared_operators(name: str, certificates: list[dict[str, Any]]) -> tuple[str, ...]:
     """The operators that are compared over symbols, and those that compute nothing."""
-    mine = [c for c in certificates if c["holds"] and c["oracle"] != "fvcore"]
+    mine = [c for c in certificates if c["holds"] and oracle_of(c) == "ATen"]
     compared = sorted({operator for c in mine for operator in c["compared"]})
     ignored = sorted({operator for c in mine for operator in c["ignored"]})
     return (f"`{name}`", ", ".join(compared) or "nothing", ", ".join(f"`{operator}`" for operator in ignored))

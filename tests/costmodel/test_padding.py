@@ -1,6 +1,8 @@
 """Convolutions without the taps in their padding: against every tap counted one by one."""
 
+import functools
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -84,9 +86,32 @@ def test_a_kernel_that_is_open() -> None:
         derive(find("cbam-spatial"), {"kernel": "K"}).formula("inside-macs")
 
 
-def test_a_kernel_that_strides() -> None:
-    """Its count at a shape is exact, and over symbols there is none."""
+@settings(deadline=None)
+@given(st.sampled_from([1, 3, 5, 7, 9]), st.integers(1, 4), st.integers(1, 40), st.integers(1, 40))
+def test_formula_of_strides(kernel: int, dilation: int, h: int, w: int) -> None:
+    """By twos every tap rounds up or down, so that there is a form, which counts as counting does."""
+    options = {"kernel": kernel, "stride": 2, "dilation": dilation, "out": 1, "groups": 1}
+    ours = strided(**options)
+    assert ours(N=1, C=1, H=h, W=w) == counted(h, kernel, 2, dilation) * counted(w, kernel, 2, dilation)
+
+
+@functools.cache
+def strided(**options: int) -> Callable[..., int]:
+    return derive(find("conv"), options).function("inside-macs")
+
+
+def test_formula_of_a_network() -> None:
+    """All of a ResNet's kernels stride by two."""
     network = subjects.find("resnet18")
-    assert inside_macs(network.run((1, 3, 33, 47), {})) < total(network.run((1, 3, 33, 47), {}), "macs")
+    ours = derive(network, {}).function("inside-macs")
+    for shape in ((1, 3, 33, 47), (2, 3, 224, 64)):
+        count = inside_macs(network.run(shape, {}))
+        assert ours(N=shape[0], H=shape[2], W=shape[3]) == count < total(network.run(shape, {}), "macs")
+
+
+def test_a_stride_of_three() -> None:
+    """Its count at a shape is exact, and over symbols there is none: one remainder rounds neither up nor down."""
+    conv = find("conv")
+    assert inside_macs(conv.run((1, 2, 7, 11), {"stride": 3})) == 2 * 2 * (2 + 3 + 2) * (2 + 3 + 3 + 3)
     with pytest.raises(CostModelError, match="has no form for all sizes"):
-        derive(network, {}).formula("inside-macs")
+        derive(conv, {"stride": 3, "kernel": 3}).formula("inside-macs")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, NamedTuple
 
 from costmodel.catalog import LAYERS, Layer, find
@@ -50,7 +51,7 @@ def prove(layers: Sequence[str] = (), progress: Progress | None = None, *, proce
     """Prove the counts of `layers`, or of all with a reference.
 
     Over symbols every combination of their flags and choices, and every change of an integer option; by fvcore, on real
-    modules, every change of one flag or choice.
+    modules, and of training over symbols every change of one flag or choice.
     """
     start = time.perf_counter()
     chosen = [find(name) for name in dict.fromkeys(layers)] or list(LAYERS.values())
@@ -75,7 +76,8 @@ def _tasks(layer: Layer) -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
     for shape in SHAPES[: 2 if layer.video else 1]:
         every = [*structures(layer, shape), *numbers(layer, shape)]
         yield from (("symbolic", layer.name, case.options, shape) for case in every)
-        yield from (("lattice", layer.name, case.options, shape) for case in changes(layer, shape))
+        for method, case in product(("lattice", *symbolic.STEPS), changes(layer, shape)):
+            yield method, layer.name, case.options, shape
 
 
 @one_thread()
@@ -83,7 +85,11 @@ def _certify(task: tuple[str, str, Any, tuple[int, ...]]) -> Certificate:
     method, name, options, shape = task
     layer = find(name)
     case = Case(layer, options, shape, False, layer.run(shape, options))
-    return symbolic.certify(case) if method == "symbolic" else lattice.certify(case)
+    return (
+        lattice.certify(case)
+        if method == "lattice"
+        else symbolic.certify(case, method if method in symbolic.STEPS else None)
+    )
 
 
 def _certified(tasks: Sequence[Any], processes: int) -> Iterator[Certificate]:

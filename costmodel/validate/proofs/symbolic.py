@@ -27,13 +27,22 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from costmodel.catalog import spoken
 from costmodel.dimension import CostModelError, Dim
 from costmodel.ledger import Ledger
+from costmodel.memory import ALL, CASES, Gradients, training_macs
 from costmodel.symbolic import derive, expression, expression_text, symbol
 from costmodel.symbolic.domain import Domain, guard_text
 from costmodel.trace import Trace, trace
-from costmodel.validate.cases import LISTED, Case
+from costmodel.validate.cases import GROUPED, LISTED, Case
 from costmodel.validate.proofs.certificate import Certificate, reference, sizes
 
 ORACLE = "ATen operators over symbols"
+TRAINING = "FlopCounterMode over symbols"
+"""The oracle of forward and backward."""
+STEPS: Mapping[str, Gradients] = {
+    "forward and backward": ALL,
+    "forward and backward, frozen weights": CASES["frozen"],
+    "forward and backward, first layer": CASES["first"],
+}
+"""The steps of training that it counts."""
 OPEN = 120
 """What an option without a default is there: a width, which groups divide."""
 TIMES = (2, 3, 7)
@@ -76,6 +85,8 @@ class _Run(NamedTuple):
     trace: Trace
     parameters: frozenset[str]
     """Which of its weights are learned; the others are buffers."""
+    step: str | None
+    """Which one of `STEPS`, if it is one."""
 
 
 class _Built(NamedTuple):
@@ -87,16 +98,16 @@ class _Built(NamedTuple):
     module: nn.Module
 
 
-def certify(case: Case) -> Certificate:
-    """What can be proved of a layer with these flags, choices and numbers."""
-    blank = Certificate.sampled(case, ORACLE)
+def certify(case: Case, step: str | None = None) -> Certificate:
+    """What can be proved of a layer with these flags, choices and numbers; of one of `STEPS` its FLOPs."""
+    blank = Certificate.sampled(case, TRAINING if step else ORACLE)
     try:
-        first = _traced(case)
+        first = _traced(case, step)
     except Unproved as error:
         return blank._replace(reason=str(error))
     pinned = [axis for axis, size in enumerate(first.trace.input) if size.is_number]
     try:
-        runs = [first, *map(_traced, _lattice(case, pinned))]
+        runs = [first, *(_traced(other, step) for other in _lattice(case, pinned, step))]
         found = [_compared(run) for run in runs]
     except Unproved as error:
         # Nothing is said of other sizes, but at these both sides are numbers.
@@ -126,19 +137,26 @@ def _given(case: Case) -> dict[str, int]:
     return given
 
 
-def _traced(case: Case) -> _Run:
-    """The trace of the reference, with every operator counted."""
+def _traced(case: Case, step: str | None) -> _Run:
+    """The trace of the reference, with every operator counted, or of a step of training."""
     module = _built(case, **_given(case))
+    gradients = STEPS[step] if step else None
+    if gradients:
+        module.train()
+        if gradients.weights and any(getattr(part, "groups", 1) != 1 for part in module.modules()):
+            raise Unproved(GROUPED)
     try:
         # What lists pairs one by one has its positions as a number, and so no proof: it runs on numbers, which takes a
         # third of the time.
-        traced = trace(module, case.shape, symbolic=case.layer.name not in LISTED)
+        traced = trace(module, case.shape, symbolic=case.layer.name not in LISTED, gradients=gradients)
     except (DataDependentOutputException, DynamicOutputShapeException, GuardOnDataDependentSymNode):
         raise Unproved("what its reference runs depends on its data") from None
     uncounted = sorted({operation.operator for operation in traced.operations if operation.arithmetic is None})
     if uncounted:
         raise Unproved(f"nobody counts {', '.join(uncounted)}, which run")
-    return _Run(case, traced, frozenset(dict(module.named_parameters())))
+    if not traced.operations:
+        raise Unproved("the oracle counts nothing in it, which is no evidence")
+    return _Run(case, traced, frozenset(dict(module.named_parameters())), step)
 
 
 def _built(case: Case, **options: Any) -> nn.Module:
@@ -147,7 +165,7 @@ def _built(case: Case, **options: Any) -> nn.Module:
         return reference(case, **options)
 
 
-def _lattice(case: Case, pinned: Sequence[int]) -> Iterator[Case]:
+def _lattice(case: Case, pinned: Sequence[int], step: str | None) -> Iterator[Case]:
     """The same at as many more sizes of what is `pinned` as our counts have degrees."""
     if case.layer.name in LISTED:
         raise Unproved("its reference lists the pairs of positions one by one, and so needs the positions as a number")
@@ -156,7 +174,7 @@ def _lattice(case: Case, pinned: Sequence[int]) -> Iterator[Case]:
     for axis in pinned:
         options = {name: option.default for name, option in case.layer.options.items()} | case.options
         ledger = derive(case.layer, options, video=len(case.shape) == 5).ledger
-        counts = [expression(count) for count in _ours(ledger).values()]
+        counts = [expression(count) for count in _ours(ledger, step).values()]
         domain = Domain(counts, sizes(case))
         for times in range(2, 2 + max(domain.degree(count, sizes(case)[axis]) for count in counts)):
             shape = tuple(size * (times if at == axis else 1) for at, size in enumerate(case.shape))
@@ -166,7 +184,7 @@ def _lattice(case: Case, pinned: Sequence[int]) -> Iterator[Case]:
 def _difference_here(run: _Run) -> str:
     """The first difference at the sizes of the trace."""
     ledger = run.case.layer.run(run.case.shape, _given(run.case) | run.case.options)
-    ours, theirs = _ours(ledger), _theirs(run)
+    ours, theirs = _ours(ledger, run.step), _theirs(run)
     for operator, kind in sorted(ours | theirs):
         count, its = ours.get((operator, kind), 0), int(_placed(theirs.get((operator, kind), 0), run.trace.values))
         if count != its:
@@ -180,7 +198,7 @@ class _Comparison:
 
     def __init__(self, run: _Run, letters: Mapping[str, str]) -> None:
         """With the options in `letters` left open; raises `Unproved` where widths cannot be told apart."""
-        case, traced, _ = run
+        case, traced, _, step = run
         options = case.layer.options
         values: dict[str, Any] = {name: option.default for name, option in options.items()}
         values |= _given(case) | case.options
@@ -193,7 +211,7 @@ class _Comparison:
         free += [symbol(letter) for name, letter in letters.items() if options[name].default is None]
         widths = _widths(traced, derivation.ledger, at, free)
 
-        ours, theirs = _ours(derivation.ledger), _theirs(run)
+        ours, theirs = _ours(derivation.ledger, step), _theirs(run)
         pairs = {
             key: (_placed(ours.get(key, 0), numbers), _placed(_placed(theirs.get(key, 0), widths), numbers))
             for key in ours | theirs
@@ -343,12 +361,16 @@ def _widths(traced: Trace, ledger: Ledger, at: Mapping[Any, int], free: Sequence
     return found
 
 
-def _ours(ledger: Ledger) -> dict[tuple[str, str], Dim]:
+def _ours(ledger: Ledger, step: str | None) -> dict[tuple[str, str], Dim]:
+    if step:
+        return {(step, "flop"): 2 * training_macs(ledger, STEPS[step]), PARAMETERS: ledger.params()}
     return _summed((row.kind, row.arithmetic) for row in ledger.rows) | {PARAMETERS: ledger.params()}
 
 
 def _theirs(run: _Run) -> dict[tuple[str, str], Dim]:
     counts = _summed((operation.operator, operation.arithmetic or {}) for operation in run.trace.operations)
+    if run.step:
+        counts = {(run.step, "flop"): sum(counts.values())}
     return counts | {PARAMETERS: sum(prod(run.trace.weights[name]) for name in run.parameters)}
 
 

@@ -11,9 +11,10 @@ import torch
 from costmodel.catalog import LAYERS, find
 from costmodel.dimension import elements
 from costmodel.ledger import Ledger
+from costmodel.memory import training_macs
 from costmodel.tensor import Tensor
 from costmodel.trace import trace
-from costmodel.validate.cases import LISTED, Case
+from costmodel.validate.cases import GROUPED, LISTED, Case
 from costmodel.validate.oracles import ORACLES
 from costmodel.validate.oracles.reading import Reading
 from costmodel.validate.proofs import Certificate, Proofs, lattice, prove, symbolic
@@ -168,10 +169,10 @@ def traced_once(monkeypatch, traces) -> None:
     """Errors that are planted in layers leave the traces of their references as they are."""
     right = symbolic._traced
 
-    def traced(given):
-        key = given.layer.name, given.shape
+    def traced(given, step):
+        key = given.layer.name, given.shape, step
         if key not in traces:
-            traces[key] = right(given)
+            traces[key] = right(given, step)
         return traces[key]._replace(case=given)
 
     monkeypatch.setattr(symbolic, "_traced", traced)
@@ -294,6 +295,46 @@ def test_fvcore_that_counts_nothing(monkeypatch) -> None:
     assert certificate.reason == "fvcore counts nothing in it, which is no evidence"
 
 
+# Training.
+
+
+@pytest.mark.parametrize("step", symbolic.STEPS)
+@pytest.mark.parametrize("name", ["se", "danet-pam", "cbam-spatial", "conv"])
+def test_training(name, step) -> None:
+    """FlopCounterMode counts forward and backward over symbols, and as many as we do."""
+    certificate = symbolic.certify(case(name), step)
+    assert certificate.proved
+    assert (certificate.oracle, certificate.method) == ("FlopCounterMode over symbols", "symbolic")
+    assert certificate.compared == {"parameters": ["params"], step: ["flop"]}
+    assert certificate.domain[-1].startswith("widths as in")
+
+
+def test_training_with_batches_of_groups() -> None:
+    """FlopCounterMode counts gradients of weights as if there was one group; without these there is a proof."""
+    all_, frozen, first = (symbolic.certify(case("depthwise-separable"), step) for step in symbolic.STEPS)
+    assert (frozen.method, frozen.holds) == ("lattice", True)
+    for certificate in (all_, first):
+        assert (certificate.method, certificate.reason) == ("sampled", GROUPED)
+
+
+def test_error_in_training(monkeypatch) -> None:
+    """Backward that is said to cost as much as forward, and not twice that."""
+    monkeypatch.setattr(symbolic, "training_macs", lambda ledger, _: 2 * training_macs(ledger) // 3)
+    certificate = symbolic.certify(case("se"), "forward and backward")
+    assert certificate.refuted
+    sides = "8·N·C·⌊C/16⌋ by the layer, 12·N·C·⌊C/16⌋ by its reference"
+    assert certificate.reason == f"flop of forward and backward: {sides}"
+
+
+def test_training_that_multiplies_nothing(monkeypatch) -> None:
+    """An oracle that counts nothing proves nothing."""
+    monkeypatch.setitem(REFERENCES, "gate", lambda *_, **__: torch.nn.Sigmoid())
+    layer = LAYERS["se"]._replace(name="gate", program=lambda x: x.sigmoid(), options={})
+    certificate = symbolic.certify(Case(layer, {}, SHAPES[0], False, layer.run(SHAPES[0], {})), "forward and backward")
+    reason = "the oracle counts nothing in it, which is no evidence"
+    assert (certificate.method, certificate.reason) == ("sampled", reason)
+
+
 # What is no proof.
 
 
@@ -404,7 +445,7 @@ def test_no_polynomial() -> None:
 
 
 def test_prove() -> None:
-    """Every combination of flags and choices, every change of an integer option, and fvcore, in one report."""
+    """Every combination of flags and choices, every change of an integer option, fvcore and training in one report."""
     seen = []
     proofs = prove(["se"], lambda done, of, name: seen.append((done, of, name)), processes=1)
     options = [(certificate.oracle, dict(certificate.options)) for certificate in proofs.certificates]
@@ -412,11 +453,12 @@ def test_prove() -> None:
     assert options == [
         *((symbolic.ORACLE, each) for each in ({}, {"bias": True}, *integers)),
         *(("fvcore", each) for each in ({}, {"bias": True})),
+        *((symbolic.TRAINING, each) for _ in symbolic.STEPS for each in ({}, {"bias": True})),
     ]
     assert all(certificate.proved for certificate in proofs.certificates)
     assert proofs.seconds > 0
     assert 100 < proofs.peak_mib < 100_000  # MiB: torch alone is a few hundred
-    assert seen == [(done, 8, "se") for done in range(1, 9)]
+    assert seen == [(done, 14, "se") for done in range(1, 15)]
 
 
 def test_report() -> None:
@@ -436,7 +478,8 @@ def test_every_layer_with_a_reference_has_tasks() -> None:
     from costmodel.validate.proofs.run import _tasks
 
     assert all(
-        {"symbolic", "lattice"} == {task[0] for task in _tasks(LAYERS[name])} for name in LAYERS.keys() & REFERENCES
+        {"symbolic", "lattice", *symbolic.STEPS} == {task[0] for task in _tasks(LAYERS[name])}
+        for name in LAYERS.keys() & REFERENCES
     )
 
 
