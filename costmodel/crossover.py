@@ -2,11 +2,12 @@
 
 The closed forms of two layers differ by a rational function of one variable; its positive roots are the crossings.
 Real layers have integer sizes, and widths that floor, so the answer that counts is the one over the integers: with
-every division rounded as modules round it, a cost is a polynomial on each residue class of the variable, and changes
-sign on a class only at that polynomial's roots. Between all these roots nothing changes, so a few runs of the two shape
-programs decide every integer up to infinity.
+every division rounded as modules round it, a cost is, piece by piece, a polynomial on each residue class of the
+variable, and between which integers of a class the difference of two changes its sign is found exactly. Between all
+these nothing changes, so a few runs of the two shape programs decide every integer up to infinity.
 """
 
+import contextlib
 import functools
 import itertools
 import math
@@ -18,7 +19,8 @@ from costmodel.dimension import CostModelError, Dim, abbreviate
 from costmodel.metrics import total
 from costmodel.subjects import subject_of
 from costmodel.symbolic import LETTERS, derive, expression_text, placed, symbol
-from costmodel.symbolic.roots import choices, on_class, positive_roots, signs
+from costmodel.symbolic.residues import sign_changes
+from costmodel.symbolic.roots import choices, nearest_root, positive_roots, signs
 
 AXES = (*LETTERS, "side", "p")
 """What can vary besides options: the sizes, side = H = W, and positions p = H·W."""
@@ -27,7 +29,7 @@ CLASSES = 512
 """The most residue classes that are told apart."""
 SCANNED = 100_000
 """The most integers that are tried one by one."""
-MAXIMA = 1_000
+MAXIMA = 100_000
 """The most maxima in all residue classes together that are solved, each for where it becomes another argument."""
 
 Sign = Callable[[int], int | None]
@@ -38,7 +40,7 @@ class Crossing(NamedTuple):
     """One change of the cheaper side."""
 
     exact: Dim | None
-    """The root of the closed form next to it; None where only rounding makes them cross."""
+    """The root of the closed form next to it; None where only rounding makes them cross, or too many maxima meet."""
     last_before: int | None
     """The last integer at which `cheaper_before` is; None where other symbols are open."""
     first_after: int | None
@@ -136,7 +138,7 @@ def costs(
 ) -> list[int | None]:
     """What each costs where `over` is `value`, of one sample unless n is given; None where it is not defined."""
     variable = _variable(over, *(subject.layer for subject in subjects))
-    return [Curve(subject, over, variable, at, metric).at(value) for subject in subjects]
+    return [Counts(subject, over, variable, at, metric).at(value) for subject in subjects]
 
 
 def forms(
@@ -161,51 +163,25 @@ def forms(
     return [*variables.values()], found
 
 
-class Curve:
-    """One layer's cost as a function of one variable."""
+class Counts:
+    """One layer's cost at integers."""
 
     def __init__(self, subject: Subject, over: str, variable: Any, at: Mapping[str, Dim], metric: str) -> None:
         self._subject, self._over, self._at, self._metric = subject, over, at, metric
         layer = subject.layer
         _check(over, at)
         self.variable = variable
-        letter = layer.options[over].symbol if over in layer.options else None
+        self._letter = layer.options[over].symbol if over in layer.options else None
         options = {name: option.default for name, option in layer.options.items()} | dict(subject.options)
         self._options = {name: value for name, value in options.items() if name != over}
-        derivation = derive(layer, self._options | ({over: letter} if letter else {}), video="t" in (over, *at))
-        formula = derivation.formula(metric)
-        if formula.calls():
-            raise CostModelError(f"{subject.name} has no closed form: {', '.join(formula.functions())} counts")
         self._places = {
             symbol(LETTERS.get(name, name)): value for name, value in at.items() if name not in ("side", "p")
         }
-        if letter:
-            self._places[symbol(letter)] = self.variable
+        if self._letter:
+            self._places[symbol(self._letter)] = self.variable
         for name, value in ((over, self.variable), *at.items()):
-            if name == "side":
-                self._places |= {symbol("H"): value, symbol("W"): value}
-            if name == "p":
-                self._depends_on_positions_only(formula.exact)
-                self._places |= {symbol("H"): value, symbol("W"): 1}
-        self.shown = placed(formula.expression, self._places)
-        # A sample costs the same among however many: one will do, unless their number is what varies or is fixed.
-        one = self._places if over == "n" else {symbol("N"): 1, **self._places}
-        self.form, self.exact = (placed(expression, one) for expression in (formula.expression, formula.exact))
-        self.rounded = bool(self.exact != self.form)
-        self.divisions = [(placed(b, self._places), placed(a, self._places)) for b, a in formula.conditions]
-
-    def open_symbols(self) -> set[Any]:
-        """The symbols in it besides the variable."""
-        return set(self.exact.free_symbols) - {self.variable}
-
-    def _depends_on_positions_only(self, exact: Dim) -> None:
-        h, w, p = map(symbol, "HWP")
-        placed = exact.subs(h, p / w).expand()
-        # What expanding leaves, simplifying may not; but that takes long.
-        if w in placed.free_symbols and w in placed.simplify().free_symbols:
-            raise CostModelError(
-                f"{self._subject.name} depends on H and W apart, not on p = H·W alone: use side, h or w"
-            )
+            if name in ("side", "p"):
+                self._places |= {symbol("H"): value, symbol("W"): value if name == "side" else 1}
 
     @functools.cache  # noqa: B019 (a curve lives as long as its question)
     def at(self, value: int) -> int | None:
@@ -223,6 +199,45 @@ class Curve:
         except CostModelError:
             return None
         return cost
+
+
+class Curve(Counts):
+    """And in closed form, as a function of one variable."""
+
+    def __init__(self, subject: Subject, over: str, variable: Any, at: Mapping[str, Dim], metric: str) -> None:
+        super().__init__(subject, over, variable, at, metric)
+        layer = subject.layer
+        opened = {over: self._letter} if self._letter else {}
+        derivation = derive(layer, self._options | opened, video="t" in (over, *at))
+        formula = derivation.formula(metric)
+        if formula.calls():
+            raise CostModelError(f"{subject.name} has no closed form: {', '.join(formula.functions())} counts")
+        if "p" in (over, *at):
+            self._depends_on_positions_only(formula.exact)
+        self.shown = placed(formula.expression, self._places)
+        # A sample costs the same among however many: one will do, unless their number is what varies or is fixed.
+        one = self._places if over == "n" else {symbol("N"): 1, **self._places}
+        self.form, self.exact = (placed(expression, one) for expression in (formula.expression, formula.exact))
+        self.rounded = bool(self.exact != self.form)
+        self.divisions = [(placed(b, self._places), placed(a, self._places)) for b, a in formula.conditions]
+        # A network takes no map smaller than its output stride.
+        stride = self._options.get("output_stride", layer.stride)
+        least = [(stride, symbol("H")), (stride, symbol("W")), *formula.bounds]
+        self.margins = [placed(b - a, self._places) for a, b in least]
+        """The layer is not defined where one of them is negative."""
+
+    def open_symbols(self) -> set[Any]:
+        """The symbols in it besides the variable."""
+        return set(self.exact.free_symbols) - {self.variable}
+
+    def _depends_on_positions_only(self, exact: Dim) -> None:
+        h, w, p = map(symbol, "HWP")
+        placed = exact.subs(h, p / w).expand()
+        # What expanding leaves, simplifying may not; but that takes long.
+        if w in placed.free_symbols and w in placed.simplify().free_symbols:
+            raise CostModelError(
+                f"{self._subject.name} depends on H and W apart, not on p = H·W alone: use side, h or w"
+            )
 
 
 def _variable(over: str, *layers: Layer) -> Any:
@@ -264,12 +279,11 @@ def _in_integers(curves: Sequence[Curve], names: Mapping[int, str], over: str) -
         return None if first is None or second is None else (second > first) - (second < first)
 
     runs = _runs(curves, curves[0].exact - curves[1].exact, cheaper)
-    roots = positive_roots(curves[0].form - curves[1].form, curves[0].variable)
+    difference = curves[0].form - curves[1].form
     crossings = []
     for before, after in _changes(runs):
         last, first = _last(before, cheaper), _first(after, cheaper)
-        middle = (last + first) / 2
-        exact = min(roots, key=lambda root: abs(float(root) - middle), default=None)
+        exact = nearest_root(difference, curves[0].variable, last, first)
         crossings.append(Crossing(exact, last, first, names[before.sign or 0], names[after.sign or 0]))
     return crossings, _verdict(runs, crossings, names, over)
 
@@ -291,21 +305,18 @@ def _runs(curves: Sequence[Curve], difference: Any, cheaper: Sign) -> list[Run]:
         raise NotImplementedError(
             f"it has {maxima:,} maxima, and {MAXIMA:,} are solved; 'costmodel sweep' counts at each size"
         )
-    events = {event for remainder in classes for event in on_class(difference, variable, len(classes), remainder)}
-    # A cut after k separates k from k + 1; an integer event is cut out on both sides.
-    cuts = sorted(
-        {cut for event in events for cut in ((_floor(event),) if _floor(event) != event else (event - 1, event))}
-    )
+    cuts = {cut for remainder in classes for cut in sign_changes(difference, variable, len(classes), remainder)}
+    for margin in {margin for curve in curves for margin in curve.margins}:
+        # One that has another period is left to the programs, which are tried after every cut.
+        with contextlib.suppress(NotImplementedError):
+            cuts |= {cut for remainder in range(period) for cut in sign_changes(margin, variable, period, remainder)}
     runs: list[Run] = []
     first = 1
-    for last in [*(int(cut) for cut in cuts if cut >= 1), None]:
+    # A cut after k separates k from k + 1.
+    for last in [*sorted(cut for cut in cuts if cut >= 1), None]:
         runs += _run(first, last, period, cheaper)
         first = (last or 0) + 1
     return _merged(runs)
-
-
-def _floor(number: Any) -> int:
-    return int(number // 1)
 
 
 def _run(first: int, last: int | None, period: int, cheaper: Sign) -> Iterator[Run]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DIGITS = 12
 """Significant digits of a root's decimal."""
+LONGEST = 2_000
+"""Characters of the longest difference that is shown."""
 
 
 def run(a: str, b: str, over: str, at: Sequence[str], metric: str, *, as_json: bool) -> None:
@@ -30,7 +32,10 @@ def _show(a: Subject, b: Subject, over: str, at: dict[str, int], metric: str, fo
     from costmodel.symbolic import expression_text
 
     lines: list[Any] = [f"{a.name} against {b.name}: {render.question(metric, over, at)}", ""]
-    lines += [f"difference: {expression_text(found.difference)}"]
+    difference = expression_text(found.difference)
+    if len(difference) > LONGEST:
+        difference = f"a formula of {len(difference):,} characters, which --json has"
+    lines += [f"difference: {difference}"]
     said = dict.fromkeys(_said(crossing) for crossing in found.crossings if crossing.exact is not None)
     lines += [f"equal at {over} = {root}" for root in said]
     integers = [

@@ -1,6 +1,7 @@
 """How formulas are written and read: as text, LaTeX and Python, term by term, and back from text."""
 
 import ast
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,10 +31,23 @@ class Max(sympy.Max):  # type: ignore[misc]
     @classmethod
     def _is_connected(cls, x: sympy.Expr, y: sympy.Expr) -> Any:
         """Which of the two is left: `cls` for the first, ``Min`` for the second, False for both."""
-        found = sympy.Add.make_args(sympy.expand(x - y))
-        if all(term.is_nonnegative for term in found):
-            return cls
-        return sympy.Min if all(term.is_nonpositive for term in found) else False
+        terms, others = _factors(x), _factors(y)
+        never_less = never_more = True
+        for product in {**terms, **others}:
+            more = terms.get(product, 0) - others.get(product, 0)
+            if more:
+                never_less &= bool(product.is_nonnegative if more > 0 else product.is_nonpositive)
+                never_more &= bool(product.is_nonpositive if more > 0 else product.is_nonnegative)
+            if not (never_less or never_more):
+                return False
+        return cls if never_less else sympy.Min
+
+
+@functools.lru_cache(maxsize=4096)
+def _factors(expression: sympy.Expr) -> Mapping[sympy.Expr, sympy.Expr]:
+    """What each product in a sum is multiplied by."""
+    found: Mapping[sympy.Expr, sympy.Expr] = sympy.expand(expression).as_coefficients_dict()
+    return found
 
 
 class Counted(sympy.Function):  # type: ignore[misc]

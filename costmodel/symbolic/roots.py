@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import sympy
 
+UNDECIDED = 100
+"""The most arguments of maxima, each of which may be the greatest, among which the nearest root is looked for."""
+
 
 def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy.Expr]:
     """The positive real roots of a rational `expression` in `variable`, in ascending order, each once.
@@ -16,9 +19,8 @@ def positive_roots(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy
 
     Raises `NotImplementedError` where other symbols leave no closed form, sign or order, or where it is not rational.
     """
-    if expression.atoms(sympy.Min, sympy.Max) and expression.free_symbols <= {variable}:
-        pieces = _pieces(expression, variable)
-        return sorted({root for piece in pieces for root in positive_roots(piece.form, variable) if root in piece})
+    if choices(expression) and expression.free_symbols <= {variable}:
+        return _roots_between(expression, variable, 0, sympy.oo)
     polynomial = _numerator(expression, variable)
     if polynomial.degree() <= 0:
         return []
@@ -104,25 +106,54 @@ def sign(expression: sympy.Expr) -> int | None:
     return int(signs.pop()) if len(signs) == 1 else None
 
 
-def on_class(expression: sympy.Expr, variable: sympy.Symbol, modulus: int, remainder: int) -> list[sympy.Expr]:
-    """The values of `variable`, from `remainder` on, at which `expression` as it reads on one residue class is 0.
+def nearest_root(expression: sympy.Expr, variable: sympy.Symbol, low: int, high: int) -> sympy.Expr | None:
+    """The positive root of an `expression` in `variable` alone that is nearest to the middle of `low` and `high`.
 
-    And some at which it is not: where a maximum in it becomes another one of its arguments.
-
-    For ``variable = modulus·k + remainder`` every floor is a polynomial in k; its roots k ≥ 0, as values of `variable`.
-
-    Raises `NotImplementedError` if floors are left.
+    None if there is none, or none where at most `UNDECIDED` arguments of its maxima may be the greatest.
     """
-    k = sympy.Symbol("k", integer=True, nonnegative=True)
-    inside = expression.xreplace({variable: modulus * k + remainder})
-    if inside.atoms(sympy.floor, sympy.ceiling):
-        inside = sympy.expand(inside)
-    if inside.atoms(sympy.floor, sympy.ceiling):
-        raise NotImplementedError(f"{variable} is rounded in a way that has no period")
-    pieces = [*_pieces(inside, k)]
-    cuts = {piece.low for piece in pieces[1:]}
-    roots = cuts | {root for piece in pieces for root in _roots_of(piece.form, k) if root in piece}
-    return [modulus * root + remainder for root in roots]
+    # Near them, most maxima are decided.
+    for reach in (0, 64 * (high - low), sympy.oo) if choices(expression) else (sympy.oo,):
+        start, end = max(low - reach, 0), high + reach
+        decided = _decided(expression, variable, start, end)
+        if sum(len(choice.args) for choice in choices(decided)) > UNDECIDED:
+            return None
+        if roots := _roots_between(decided, variable, start, end):
+            return min(roots, key=lambda root: abs(float(root) - (low + high) / 2))
+    return None
+
+
+def _roots_between(
+    expression: sympy.Expr, variable: sympy.Symbol, low: int, high: int | sympy.Expr
+) -> list[sympy.Expr]:
+    """The positive roots from `low` to `high` of an expression in `variable` alone."""
+    pieces = list(_pieces(expression, variable, sympy.Integer(low), high))
+    return sorted({root for piece in pieces for root in positive_roots(piece.form, variable) if root in piece})
+
+
+def _decided(expression: sympy.Expr, variable: sympy.Symbol, low: int, high: int | sympy.Expr) -> sympy.Expr:
+    """`expression` from `low` to `high`: maxima without arguments that the one in the middle exceeds everywhere."""
+    middle = {variable: low + 1 if high is sympy.oo else sympy.Rational(low + high, 2)}
+    taken = {}
+    for choice in choices(expression):
+        direction = 1 if isinstance(choice, sympy.Max) else -1
+        best = max(choice.args, key=lambda each: direction * each.subs(middle))
+        left = [
+            a for a in choice.args if a == best or not _is_never_negative(direction * (best - a), variable, low, high)
+        ]
+        taken[choice] = choice.func(*left)
+    return expression.xreplace(taken)
+
+
+def _is_never_negative(difference: sympy.Expr, variable: sympy.Symbol, low: int, high: int | sympy.Expr) -> bool:
+    """Whether Descartes' rule of signs says so of a polynomial, from `low` to `high`."""
+    try:
+        polynomial = sympy.Poly(difference, variable)
+    except sympy.PolynomialError:
+        return False
+    # (low + high·x)/(1 + x) goes from the one to the other as x grows from 0 on.
+    ends = (variable + low, 1) if high is sympy.oo else (low + high * variable, 1 + variable)
+    moved = polynomial.transform(*(sympy.Poly(end, variable) for end in ends))
+    return all(coefficient >= 0 for coefficient in moved.coeffs())
 
 
 class _Piece(NamedTuple):
@@ -136,10 +167,8 @@ class _Piece(NamedTuple):
         return bool(self.low <= value) and bool(value <= self.high)
 
 
-def _pieces(
-    expression: sympy.Expr, variable: sympy.Symbol, low: sympy.Expr = sympy.S.Zero, high: sympy.Expr = sympy.oo
-) -> Iterator[_Piece]:
-    """`expression` from `low` on, cut where one of its maxima or minima becomes another one of its arguments."""
+def _pieces(expression: sympy.Expr, variable: sympy.Symbol, low: sympy.Expr, high: sympy.Expr) -> Iterator[_Piece]:
+    """`expression` from `low` to `high`, cut where one of its maxima or minima becomes another one of its arguments."""
     innermost = [choice for choice in choices(expression) if not any(map(choices, choice.args))]
     if not innermost:
         yield _Piece(sympy.expand(expression), low, high)

@@ -169,3 +169,13 @@ def test_networks_for_video(costmodel_) -> None:
                 for text in ("i3d-resnet50", "non-local in i3d-resnet50")
             )
             assert (backbone < added) == (cheaper == "i3d-resnet50")
+
+
+def test_a_long_difference_is_left_to_json(costmodel_) -> None:
+    """That of two networks in time is a sum of maxima over pages; the rest of the answer is as of layers."""
+    arguments = ("crossover", "resnet18", "mobilenet-v1", "--over", "side", "--metric", "time:h200")
+    document = costmodel_(*arguments, "--json").document
+    out = costmodel_(*arguments).out
+    assert "characters, which --json has" in out
+    assert document["difference"].count("Max") > 10
+    assert document["verdict"] in " ".join(out.split())

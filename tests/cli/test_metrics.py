@@ -183,10 +183,9 @@ def test_network_tells_them(costmodel_) -> None:
         (("cost", "se in resnet50", "--shape", "1x3x64x64", "--metric", "peak-bytes"), "ask with and without them"),
         (("formula", "se in resnet50", "--metric", "peak-bytes"), "ask with and without them"),
         (("formula", "se in resnet50", "--metric", "training-macs"), "ask with and without them"),
-        (("formula", "resnet50", "--metric", "training-peak-bytes"), "ask at a shape"),
+        (("formula", "efficientnet-b7", "--metric", "checkpointed-peak-bytes"), "ask at a shape"),
         (("formula", "se", "--metric", "macs", "--dtype", "bf16"), "--dtype is for"),
         (("crossover", "non-local", "danet-pam", "--over", "side", "--metric", "peak-bytes"), "--at fixes sizes"),
-        (("fit", "resnet50", "--over", "side", "--metric", "training-peak-bytes", "--limit", "1GiB"), "ask at a shape"),
     ],
 )
 def test_refused(refusal, arguments, words) -> None:

@@ -394,7 +394,7 @@ def test_time_without_torch(costmodel_, monkeypatch) -> None:
 
 
 def test_time_for_real(costmodel_, monkeypatch, tmp_path) -> None:
-    """A device that is said to do next to nothing: real runs, of one sample and of eight, are faster, and 1 is the code."""
+    """A device that is said to do next to nothing: runs of one sample and of eight are faster, and the code is 1."""
     monkeypatch.setattr("costmodel.validate.timing.STAGES", ((37, 3),))
     figures = '[vector]\nfp32 = 1\n[[level]]\nname = "memory"\nbytes = 1\nbandwidth = 1\n'
     sources = '[sources]\nvector = "none"\nmemory = "none"\nlaunch = "none"\n'

@@ -1,6 +1,7 @@
 """Crossings: known ones, against every integer tried, and the questions that have no answer."""
 
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from costmodel import CostModelError, find, totals
 from costmodel.catalog import Subject
 from costmodel.crossover import Crossover, costs, crossover, forms, largest
 from costmodel.metrics import total
+from costmodel.subjects import find as find_network
 from costmodel.symbolic import derive, expression_text, symbol
 from costmodel.symbolic.roots import positive_roots
 from costmodel.validate.references import REFERENCES
@@ -289,6 +291,102 @@ def test_the_largest_that_fits_by_trying(limit: int, fixed: int, reduction: int)
     costs_of = {c: counted(block, "c", "macs", {"side": fixed}, c) for c in range(1, 3000)}
     fitting = [c for c, cost in costs_of.items() if cost is not None and cost <= limit]
     assert found == max(fitting, default=None)
+
+
+def tried(name: str, metric: str, sizes: dict[str, int]) -> int | None:
+    """What a layer takes, by its shape program."""
+    try:
+        return total(find(name).run((1, sizes["c"], sizes["side"], sizes["side"]), {}), metric)
+    except CostModelError:
+        return None
+
+
+@given(
+    name=st.sampled_from(["non-local", "cbam", "conv", "se", "danet-cam"]),
+    metric=st.sampled_from(["training-peak-bytes", "peak-bytes", "time:h200", "fused-time:a100:bf16"]),
+    over=st.sampled_from(["side", "c"]),
+    fixed=st.integers(2, 30),
+    at=st.integers(2, 200),
+)
+@settings(max_examples=10, deadline=None)
+def test_the_largest_that_fits_in_time_and_memory_by_trying(
+    name: str, metric: str, over: str, fixed: int, at: int
+) -> None:
+    """What a layer takes somewhere fits up to the last integer at which it takes no more."""
+    sizes = {"side" if over == "c" else "c": fixed}
+    values = range(1, 300)
+    counts = [tried(name, metric, sizes | {over: value}) for value in values]
+    limit = counts[at - 1]
+    if limit is None or (counts[-1] or 0) <= limit:
+        return
+    fitting = [value for value, count in zip(values, counts, strict=True) if count is not None and count <= limit]
+    assert largest(subject(name), over=over, at=sizes, metric=metric, limit=limit) == fitting[-1]
+
+
+def cost_of(name: str, metric: str, side: int) -> int | None:
+    """Of a network, by its shape program."""
+    try:
+        return total(find_network(name).run((1, 3, side, side), {}), metric)
+    except CostModelError:
+        return None
+
+
+@pytest.mark.usefixtures("uncovered")
+@pytest.mark.parametrize(
+    "a, b, metric",
+    [
+        ("resnet18", "mobilenet-v1", "time:h200"),
+        ("resnet50", "vgg16", "training-peak-bytes"),
+        ("resnet-cifar", "shufflenet-v1", "fused-time:a100:bf16"),
+    ],
+)
+def test_networks_cross_in_time_and_memory_where_their_programs_say(a: str, b: str, metric: str) -> None:
+    """On both sides of every crossing, and at sides in between and beyond, random ones and every one up to 150."""
+    found = crossover(a, b, over="side", metric=metric)
+    ends = [0, *(crossing.last_before for crossing in found.crossings), 10**5]
+    winners = [*(crossing.cheaper_before for crossing in found.crossings), found.crossings[-1].cheaper_after]
+    random_sides = random.Random(7)
+    for (low, high), winner in zip(itertools.pairwise(ends), winners, strict=True):
+        inside = {low + 1, high, *(random_sides.randint(low + 1, high) for _ in range(20))}
+        for side in sorted(inside | {*range(low + 1, min(high, 150) + 1)}):
+            first, second = cost_of(a, metric, side), cost_of(b, metric, side)
+            if first is not None and second is not None:
+                assert first == second or (first < second) == (winner == a), side
+    for crossing in found.crossings:
+        for side, winner in (
+            (crossing.last_before, crossing.cheaper_before),
+            (crossing.first_after, crossing.cheaper_after),
+        ):
+            first, second = cost_of(a, metric, side), cost_of(b, metric, side)
+            assert first is not None
+            assert second is not None
+            assert first != second
+            assert (first < second) == (winner == a)
+
+
+@pytest.mark.usefixtures("uncovered")
+def test_the_largest_picture_of_a_network_within_a_budget() -> None:
+    """In time and in memory, one more is too much, and smaller ones are not."""
+    for metric, limit in (("time:h200", 10**14), ("training-peak-bytes", 16 * 2**30)):
+        side = largest("resnet50", over="side", metric=metric, limit=limit)
+        assert side is not None
+        counts = [cost_of("resnet50", metric, each) for each in range(side - 40, side + 40)]
+        assert [count is not None and count <= limit for count in counts] == [True] * 41 + [False] * 39
+
+
+def test_networks_that_take_no_small_picture() -> None:
+    """VGG-16 rounds with a period of 16, and takes no side below 32: it is tried from there on."""
+    assert crossover("vgg16", "vgg19", over="side").verdict == "vgg16 is always cheaper"
+    side = largest("vgg16", over="side", limit=10**9)
+    assert side is not None
+    assert [(cost_of("vgg16", "macs", each) or 0) <= 10**9 for each in (side, side + 1)] == [True, False]
+
+
+def test_too_many_maxima_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words, with their number."""
+    monkeypatch.setattr("costmodel.crossover.MAXIMA", 1_000)
+    with pytest.raises(CostModelError, match="it has 1,600 maxima, and 1,000 are solved"):
+        largest("resnet50", over="side", metric="time:h200", limit=10**14)
 
 
 def test_what_has_no_largest_is_refused() -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from costmodel.symbolic import parse, symbol
-from costmodel.symbolic.roots import closed_forms, on_class, order, positive_roots, sign, signs
+from costmodel.symbolic.roots import closed_forms, nearest_root, order, positive_roots, sign, signs
 
 X, C = symbol("X"), symbol("C")
 
@@ -51,12 +53,6 @@ def test_maximum_with_another_size_has_no_closed_form() -> None:
     """Which argument is the greatest is open then."""
     with pytest.raises(NotImplementedError):
         positive_roots(sympy.Max(X**2, C * X) - 3 * X, X)
-
-
-def test_roots_on_a_class_under_a_maximum() -> None:
-    """And where it becomes another argument, X = 6: whoever asks tries the integers between neighbouring ones."""
-    found = on_class(sympy.Max(sympy.floor(X / 2) * X, 3 * X) - 36, X, 2, 0)
-    assert {*found} == {sympy.Integer(6), 6 * sympy.sqrt(2)}
 
 
 def test_roots_without_closed_form_are_isolated() -> None:
@@ -130,15 +126,6 @@ def test_signs_of_positive_symbols(text: str, expected: int | None) -> None:
     assert sign(parse(text)) == expected
 
 
-def test_a_class_reads_floors_as_polynomials() -> None:
-    """On X = 4k + 3, 2·⌊X/4⌋ - 10 is 2k - 10, which is 0 at X = 23; on X = 4k at 20."""
-    expression = 2 * sympy.floor(X / 4) - 10
-    assert on_class(expression, X, 4, 3) == [23]
-    assert on_class(expression, X, 4, 0) == [20]
-    with pytest.raises(NotImplementedError):
-        on_class(sympy.floor(X / 3), X, 4, 0)
-
-
 def test_a_sum_of_many_maxima() -> None:
     """Piece by piece: eleven of them have 2,048 combinations, of which twelve occur.
 
@@ -147,7 +134,6 @@ def test_a_sum_of_many_maxima() -> None:
     expression = sum(sympy.Max(X, i) for i in range(1, 13))
     assert positive_roots(expression - 99, X) == [7]
     assert positive_roots(expression - 77, X) == []
-    assert set(on_class(expression - 99, X, 1, 0)) == {7, *range(2, 13)}
 
 
 def test_a_maximum_inside_a_minimum() -> None:
@@ -156,3 +142,34 @@ def test_a_maximum_inside_a_minimum() -> None:
     assert positive_roots(expression - 1, X) == [1]
     assert positive_roots(expression - 25, X) == [5]
     assert positive_roots(expression - 91, X) == [10]
+
+
+def test_the_nearest_root() -> None:
+    """Of (X - 3)·(X - 100)·(X - 1000) as of a maximum that is it; far away ones are found where none is near."""
+    cubic = (X - 3) * (X - 100) * (X - 1000)
+    for expression in (cubic, sympy.Max(cubic, cubic - 1)):
+        found = [nearest_root(expression, X, low, low + 1) for low in (0, 60, 900, 10**6)]
+        assert found == [3, 100, 1000, 1000]
+    assert nearest_root(sympy.Max(X, 2) + 1, X, 5, 6) is None
+    assert nearest_root(sympy.Min(X**2, 3 * X) - 1, X, 7, 8) == 1
+    # No root is between the two.
+    assert nearest_root(sympy.Max(X, 5) - 9, X, 3, 4) == 9
+
+
+@given(st.lists(st.lists(st.integers(-60, 60), min_size=1, max_size=3), min_size=1, max_size=4), st.integers(0, 30))
+@settings(max_examples=60, deadline=None)
+def test_the_nearest_root_is_one_of_all(rows: list[list[int]], low: int) -> None:
+    """Looked for in windows, of a maximum less 17, as among all roots."""
+    expression = sympy.Max(*(sympy.Poly(row, X).as_expr() for row in rows)) - 17
+    roots = positive_roots(expression, X)
+    nearest = min((abs(float(root) - low - 0.5) for root in roots), default=None)
+    found = nearest_root(expression, X, low, low + 1)
+    assert (found is None) == (nearest is None)
+    assert found is None or (found in roots and abs(float(found) - low - 0.5) == nearest)
+
+
+def test_a_root_among_too_many_maxima_is_left_out() -> None:
+    """Where they are undecided; where they are not, it is found among as many."""
+    crowd = sum(sympy.Max(X, 100 + i) for i in range(60))
+    assert nearest_root(crowd - 10**6, X, 5, 6) is None
+    assert nearest_root(crowd + 7 * X - sum(range(100, 160)) - 63, X, 8, 9) == 9
