@@ -97,7 +97,7 @@ FVCORE = Convention(
         "adaptive_avg_pool2d": {"input": 1},
         "upsample_nearest": {"output": 1},
         "upsample_bilinear": {"output": 4},
-        # Not counted by fvcore: with a warning, or (relu, concat) without a word.
+        # Not counted by fvcore: with a warning, or (relu, concat, copy) without a word.
         "adaptive_avg_pool3d": {},
         "softmax": {},
         "sigmoid": {},
@@ -118,6 +118,7 @@ FVCORE = Convention(
         "avg_pool": {},
         "concat": {},
         "pad": {},
+        "copy": {},
     },
 )
 

@@ -1,10 +1,12 @@
 """Which operations run as one where a compiler fuses them, and which activations are then never written.
 
 An elementwise operation joins the one that makes its first operand, if nothing else reads that: a norm, a ReLU and a
-residual addition join their convolution, a chain of them becomes one. Two products join with the softmax or the
-scaling between them, if nothing else reads the map: attention that never writes its P² scores (Dao et al. 2022,
-FlashAttention, arXiv:2205.14135, Algorithm 1). Nothing else is fused: a pool, a norm over its own statistics and the
-next convolution start anew. That is what compilers for vision networks do, not the least that is possible.
+residual addition join their convolution, a chain of them becomes one. So does a copy, which is to write the same in
+another order: merged heads, shuffled channels; one of the layer's input has nothing to join. Two products join with
+the softmax or the scaling between them, if nothing else reads the map: attention that never writes its P² scores (Dao
+et al. 2022, FlashAttention, arXiv:2205.14135, Algorithm 1). Nothing else is fused: a pool, a norm over its own
+statistics and the next convolution start anew. That is what compilers for vision networks do, not the least that is
+possible.
 
 It is decided by who reads what and never by sizes, so that it is the same for numbers and for symbols.
 """
@@ -62,7 +64,7 @@ def fused(ledger: Ledger) -> list[Kernel]:
 
     for place, row in enumerate(rows):
         first = maker(row, 0)
-        if row.kind in ELEMENTWISE and first is not None:
+        if (row.kind in ELEMENTWISE or row.kind == "copy") and first is not None:
             kernel[place] = kernel[first]
         for operand in range(len(row.sources)) if row.kind in PRODUCTS else ():
             chain, before = [place], maker(row, operand)

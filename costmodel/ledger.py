@@ -37,6 +37,9 @@ class Row(NamedTuple):
     """Which memory the output lies in; no other row's does."""
     taps: tuple[Taps, ...] = ()
     """Of a convolution, along each spatial dimension; none where its kernel is a point."""
+    assembled: tuple[int, ...] = ()
+    """Which inputs, by their place, are views whose gradients are copied into one of what they view: parts of it, which
+    are joined, and such as no view brings back into its order."""
 
     @property
     def read(self) -> Dim:
@@ -52,10 +55,23 @@ class Row(NamedTuple):
 class Ledger:
     """The rows of one run of a layer, in order, and who owns which weights."""
 
-    __slots__ = ("_weights", "bounds", "chosen", "differentiable", "divisions", "facts", "prefix", "rows", "visit")
+    __slots__ = (
+        "_weights",
+        "bounds",
+        "chosen",
+        "differentiable",
+        "divisions",
+        "facts",
+        "input",
+        "prefix",
+        "rows",
+        "visit",
+    )
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.input: Shape | None = None
+        """The shape of the layer's input, of which its rows may read parts."""
         self.differentiable = True
         """Whether the input requires a gradient in training, as that of a layer in a network does."""
         self.facts: dict[str, Any] = {}

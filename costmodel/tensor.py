@@ -4,7 +4,8 @@ What an operation costs is written here, once per operation, and nowhere else. F
 ``N×C×H×W``, or ``N×C×T×H×W`` for video; positions ``P = H·W`` or ``T·H·W``. Convolutions keep the size
 ("same" padding) and count their padded taps, as every library does.
 
-Views (`flatten`, `T`, `reshape`, `split`, `gather`, `subsample`) cost nothing and write no row.
+Views (`flatten`, `T`, `reshape`, `split`, `split_heads`, `gather`, `subsample`) cost nothing and write no row. What no
+view can do (`contiguous`, `merge_heads`, `shuffle_channels`) is a copy: a row that computes nothing and moves elements.
 """
 
 import contextlib
@@ -29,13 +30,17 @@ from costmodel.ledger import Ledger, Row, Taps
 class Tensor:
     """The shape of an activation and the ledger that its operations write to."""
 
-    __slots__ = ("ledger", "shape", "storage")
+    __slots__ = ("assembled", "ledger", "shape", "storage")
 
     def __init__(self, shape: Iterable[Dim], ledger: Ledger | None = None) -> None:
         self.shape: Shape = tuple(dimension(size) for size in shape)
         self.ledger = Ledger() if ledger is None else ledger
+        if ledger is None:
+            self.ledger.input = self.shape
         self.storage = 0
         """Which memory its elements lie in, as rows name it: a view's is that of what it views, the input's is 0."""
+        self.assembled = False
+        """Whether this is a view whose gradient is copied, as rows say."""
 
     def __repr__(self) -> str:
         return f"Tensor({'×'.join(map(str, self.shape))})"
@@ -82,6 +87,12 @@ class Tensor:
         view.shape = shape
         view.ledger = self.ledger
         view.storage = self.storage
+        view.assembled = self.assembled
+        return view
+
+    def _assembled(self, shape: Shape) -> "Tensor":
+        view = self._view(shape)
+        view.assembled = True
         return view
 
     def flatten(self) -> "Tensor":
@@ -105,20 +116,16 @@ class Tensor:
         return self._view((*leading, columns, rows))
 
     def split_heads(self, heads: Dim) -> "Tensor":
-        """``N×P×C`` → ``N×heads×P×C/heads``."""
+        """``N×P×C`` → ``N×heads×P×C/heads``, of tokens that lie as ``P×N×C``: all heads of a position side by side."""
         n, p, c = self.shape
-        return self._view((n, heads, p, self._divide(c, heads, "heads must divide the channels")))
+        return self._assembled((n, heads, p, self._divide(c, heads, "heads must divide the channels")))
 
-    def merge_heads(self) -> "Tensor":
-        """``N×heads×P×D`` → ``N×P×heads·D``."""
-        n, heads, p, d = self.shape
-        return self._view((n, p, heads * d))
-
-    def split(self, *sizes: Dim) -> tuple["Tensor", ...]:
-        """``…×K`` in parts of the last dimension, which `sizes` add up to."""
-        if differ(sum(sizes), self.shape[-1]):
+    def split(self, *sizes: Dim, axis: int = -1) -> tuple["Tensor", ...]:
+        """``…×K`` in parts of the last dimension, or of another one, which `sizes` add up to."""
+        if differ(sum(sizes), self.shape[axis]):
             raise CostModelError(f"{self} has no parts of {' and '.join(map(abbreviate, sizes))}")
-        return tuple(self._view((*self.shape[:-1], size)) for size in sizes)
+        before, after = self.shape[:axis], self.shape[axis:][1:]
+        return tuple(self._assembled((*before, size, *after)) for size in sizes)
 
     def gather(self, count: Dim) -> "Tensor":
         """``N×C×P`` → ``N×C×P×count``: for every position, those of the positions that it attends to."""
@@ -143,9 +150,21 @@ class Tensor:
         ledger = self.ledger
         inputs = (self.shape, *[other.shape for other in others]) if others else (self.shape,)
         sources = (self.storage, *[other.storage for other in others]) if others else (self.storage,)
+        assembled: tuple[int, ...] = (0,) if self.assembled else ()
+        if others:
+            assembled += tuple([place for place, other in enumerate(others, start=1) if other.assembled])
+        made = self._made(output)
+        name = ledger.prefix + name
+        ledger.rows.append(
+            Row(name, kind, inputs, output, 0, 0, arithmetic, sources, made.storage, assembled=assembled)
+        )
+        return made
+
+    def _made(self, output: Shape) -> "Tensor":
+        """What the next row writes."""
         made = self._view(output)
-        made.storage = len(ledger.rows) + 1
-        ledger.rows.append(Row(ledger.prefix + name, kind, inputs, output, 0, 0, arithmetic, sources, made.storage))
+        made.storage = len(self.ledger.rows) + 1
+        made.assembled = False
         return made
 
     def _apply_weights(
@@ -161,10 +180,11 @@ class Tensor:
     ) -> "Tensor":
         ledger = self.ledger
         owned = ledger.own(name, weights, reuse=reuse)
-        made = self._view(output)
-        made.storage = len(ledger.rows) + 1
-        name, inputs, sources = ledger.prefix + name, (self.shape,), (self.storage,)
-        ledger.rows.append(Row(name, kind, inputs, output, owned, weights, arithmetic, sources, made.storage, taps))
+        made = self._made(output)
+        name, inputs, sources, assembled = ledger.prefix + name, (self.shape,), (self.storage,), (0,) * self.assembled
+        ledger.rows.append(
+            Row(name, kind, inputs, output, owned, weights, arithmetic, sources, made.storage, taps, assembled)
+        )
         return made
 
     def conv(
@@ -456,11 +476,29 @@ class Tensor:
             channels = channels + other.c
         return self._apply("concat", name, (self.n, channels, *self.spatial), *others)
 
+    def contiguous(self, name: str = "contiguous") -> "Tensor":
+        """The same elements copied into the order of this shape, of a transposed view, say."""
+        return self._apply("copy", name, self.shape)
+
+    def merge_heads(self, name: str = "merge") -> "Tensor":
+        """``N×heads×P×D`` → ``N×P×heads·D``, copied, since the heads of a position do not lie side by side."""
+        n, heads, p, d = self.shape
+        return self._apply("copy", name, (n, p, heads * d))
+
+    def shuffle_channels(self, groups: Dim, name: str = "shuffle") -> "Tensor":
+        """The channels of `groups` groups dealt out in turn: ``groups×C/groups`` transposed, and copied."""
+        self._divide(self.c, groups, "groups must divide the channels")
+        return self._assembled(self.shape).contiguous(name)
+
     def pad_channels(self, channels: Dim, name: str = "pad") -> "Tensor":
         """``N×C×H×W`` → ``N×channels×H×W``, the new ones zeros."""
         if somewhere(channels < self.c):
             raise CostModelError(f"{self} has more channels than {abbreviate(channels)}")
         return self._apply("pad", name, (self.n, channels, *self.spatial))
+
+    def shift(self, name: str = "shift") -> "Tensor":
+        """Everything moved by one place along one dimension, zeros where nothing comes from."""
+        return self._apply("pad", name, self.shape)
 
     def outer_concat(self, other: "Tensor", name: str = "concat") -> "Tensor":
         """``N×A×I`` and ``N×B×J`` → ``N×(A+B)×I×J``, the channels of every pair of positions."""

@@ -74,11 +74,10 @@ def depthwise_separable(
 def linear(x: Tensor, *, out: int | None = None, flatten: bool = False, bias: bool = False) -> Tensor:
     """Map the channels by one matrix, at every position alike or, flattened, all positions together.
 
-    ``N×C×H×W`` → ``N×P×out``: at every position C·out multiply-accumulates, which a 1×1 convolution also takes.
+    ``N×C×H×W`` → ``N×P×out``: at every position C·out multiply-accumulates, which a 1×1 convolution also takes. The map
+    is copied first, as ``N×P×C`` tokens.
     With `flatten` the whole map is one vector: ``N×CHW`` → ``N×out``, and the matrix has C·H·W·out weights. `out` is C
     unless given.
     """
-    features = x.flatten().T
-    if flatten:
-        features = x.reshape((x.n, elements(x.shape[1:])))
+    features = x.reshape((x.n, elements(x.shape[1:]))) if flatten else x.flatten().T.contiguous("tokens")
     return features.linear(x.choose("out", out, lambda: x.c), bias=bias)

@@ -5,15 +5,18 @@ from costmodel.tensor import Tensor
 
 
 def projections(x: Tensor, *, heads: int, bias: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values ``N×heads×P×C/heads`` of a map ``N×C×H×W``: C² weights each."""
-    tokens = x.flatten().T
+    """Queries, keys and values ``N×heads×P×C/heads`` of a map ``N×C×H×W``: C² weights each.
+
+    The map is copied once, so that the channels of a position lie side by side.
+    """
+    tokens = x.flatten().T.contiguous("tokens")
     query, key, value = (tokens.linear(x.c, name, bias=bias).split_heads(heads) for name in ("query", "key", "value"))
     return query, key, value
 
 
 def output(context: Tensor, *, bias: bool) -> Tensor:
     """The heads joined and mapped, ``N×heads×P×C/heads`` → ``N×P×C``: C² weights."""
-    tokens = context.merge_heads()
+    tokens = context.merge_heads("merge")
     return tokens.linear(tokens.shape[-1], "output", bias=bias)
 
 

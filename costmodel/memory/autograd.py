@@ -60,6 +60,7 @@ KEPT: Mapping[str, Kept] = {
     "mean": NOTHING,
     "concat": NOTHING,
     "pad": NOTHING,
+    "copy": NOTHING,
 }
 
 
@@ -76,7 +77,7 @@ ALL = Gradients()
 
 def memories(ledger: Ledger) -> tuple[dict[int, Shape], dict[int, int]]:
     """The shape of every memory, and the place of the row that uses it last."""
-    shapes: dict[int, Shape] = {}
+    shapes: dict[int, Shape] = {} if ledger.input is None else {0: ledger.input}
     last: dict[int, int] = {}
     for place, row in enumerate(ledger.rows):
         if len(row.sources) != len(row.inputs):

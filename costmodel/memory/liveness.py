@@ -1,6 +1,6 @@
 """What is alive while the operations of a ledger run, forward and backward."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from costmodel.dimension import CostModelError, Dim, Shape, elements, maximum
@@ -8,7 +8,7 @@ from costmodel.ledger import Ledger, Row
 from costmodel.memory import autograd
 from costmodel.memory.autograd import ALL, Gradients
 
-MOST = 24
+MOST = 200
 """Operations of which each may hold the peak, in a formula."""
 
 
@@ -52,6 +52,8 @@ class Run:
         """Bytes of statistics and places that it keeps."""
         self.gradients: dict[int, _Gradient] = {}
         """By the memory of the activation."""
+        self.pieces: dict[int, list[_Gradient]] = {}
+        """The same, of what is still to be `costmodel.ledger.Row.assembled`."""
         self.made: list[Dim] = []
         """Elements of each memory made for gradients."""
         self.weights: dict[str, Dim] = {}
@@ -67,10 +69,15 @@ class Run:
     def note(self, name: str, beside: Dim = 0, passing: Iterable[int] = ()) -> None:
         """Add up what is alive, with `beside` bytes and with gradients that are on their way."""
         storages = {*self.used, *(storage for kept in self.saved.values() for storage in kept)}
-        memories = {*(gradient.memory for gradient in self.gradients.values()), *passing}
+        memories = {*self.waiting(), *passing}
         count = sum(self.elements[storage] for storage in storages) + sum(self.made[memory] for memory in memories)
         count = self.width * (count + sum(self.weights.values())) + sum(self.beside.values())
         self.moments.append((name, count + beside))
+
+    def waiting(self) -> Iterator[int]:
+        """The memories of gradients that wait for the operation that takes them."""
+        pieces = (piece for pieces in self.pieces.values() for piece in pieces)
+        return (gradient.memory for gradient in (*self.gradients.values(), *pieces))
 
     def forward(self, *, training: bool = True, saving: bool = False, rows: int | None = None) -> None:
         """Run all operations, or the first `rows`; of a training step its outputs go to what comes after."""
@@ -103,11 +110,22 @@ class Run:
                 self.gradients[storage] = self.new(self.elements[storage])
         repeated = False
         for row in reversed(self.rows):
+            if row.storage in self.pieces:
+                self.assemble(row.storage, row)
             if row.storage in self.gradients:
                 if again and not repeated and self.keeps(row):
                     self.repeat()
                     repeated = True
                 self.differentiate(row, again=again)
+        if 0 in self.pieces:
+            self.assemble(0, self.rows[0])
+
+    def assemble(self, storage: int, row: Row) -> None:
+        """Copy the gradients of views into one of what they view, before `row` runs."""
+        whole = self.new(self.elements[storage])
+        self.note(row.name, passing=[whole.memory])
+        del self.pieces[storage]
+        self.deliver(row, [(storage, whole)])
 
     def again(self) -> list[Row]:
         """What a checkpoint runs again: up to the last operation that keeps anything, with it if it keeps results."""
@@ -129,29 +147,32 @@ class Run:
     def differentiate(self, row: Row, *, again: bool) -> None:
         """Make the gradients of the inputs and the weights of `row` from that of its output.
 
-        Those of what is repeated over the output are products as large as it is, whose sums are taken last. What was
-        saved is there until then; what forward has made `again`, only for the products.
+        Those of what is repeated over the output are products as large as it is, whose sums are taken last, one after
+        the other, each in the place of a product. What was saved is there until then; what forward has made `again`,
+        only for the products.
         """
         needed, learned = self.differentiated[row.storage]
         whole = self.gradients[row.storage]
         passed: list[tuple[int, _Gradient]] = []
+        pieces: list[tuple[int, _Gradient]] = []
         sums: list[int] = []
         products: Dim = 0
         for place, storage in enumerate(row.sources):
             if not needed[place]:
                 continue
-            passes = row.kind == "add" or (row.kind == "sub" and place == 0)
+            passes = row.kind in ("add", "copy") or (row.kind == "sub" and place == 0)
             repeated = row.kind in ("add", "sub", "mul") and _is_repeated(row.inputs[place], row.output)
             if row.kind == "concat" and len(row.inputs[place]) == len(row.output):
                 gradient = _Gradient(whole.memory, part=True)
             elif passes and not repeated:
                 gradient = whole
             else:
-                gradient = self.new(self.elements[storage])
+                part = place in row.assembled
+                gradient = self.new(elements(row.inputs[place]) if part else self.elements[storage])
             if repeated:
                 sums.append(gradient.memory)
                 products = products + (0 if passes else elements(row.output))
-            passed.append((storage, gradient))
+            (pieces if place in row.assembled else passed).append((storage, gradient))
         weights = row.weights if learned else 0
         summed = _summed(row) if learned else 0
         if row.kind == "scale":
@@ -160,15 +181,18 @@ class Run:
         if row.kind == "max":
             # Which elements are the maximum, a byte each; how many they are, an int64; and a share of the gradient.
             beside = beside + elements(row.inputs[0]) + (autograd.INDEX + self.width) * elements(row.output)
-        memories = [gradient.memory for _, gradient in passed]
+        memories = [gradient.memory for _, gradient in (*passed, *pieces)]
         if again:
             self.note(row.name, beside - self.width * summed, [memory for memory in memories if memory not in sums])
             self.release(row)
-        self.note(row.name, beside, memories)
+        replacing = sums[1:] if row.kind == "mul" else []
+        self.note(row.name, beside, [memory for memory in memories if memory not in replacing])
         self.release(row)
         del self.gradients[row.storage]
         if learned:
             self.weights[row.name] = weights
+        for storage, piece in pieces:
+            self.pieces.setdefault(storage, []).append(piece)
         self.deliver(row, passed)
 
     def release(self, row: Row) -> None:
@@ -181,7 +205,7 @@ class Run:
         for place, (storage, gradient) in enumerate(passed):
             there = self.gradients.pop(storage, None)
             waiting = [other.memory for _, other in passed[place:]]
-            if there and (there.part or there.memory in (*waiting, *(g.memory for g in self.gradients.values()))):
+            if there and (there.part or there.memory in (*waiting, *self.waiting())):
                 total = self.new(self.elements[storage])
                 self.note(row.name, 0, [there.memory, total.memory, *waiting])
                 there = total
@@ -215,22 +239,31 @@ def _greatest(candidates: Sequence[Dim]) -> Dim:
     """
     if not hasattr(candidates[-1], "free_symbols"):
         return maximum(*candidates)
-    symbols = sorted({symbol for count in candidates for symbol in getattr(count, "free_symbols", ())}, key=str)
-    points = [dict.fromkeys(symbols, 64), *({**dict.fromkeys(symbols, 64), symbol: 4096} for symbol in symbols)]
-    # Expanded, so that a difference of two is expanded too.
-    counts = dict.fromkeys(count.expand() for count in candidates)
-    samples = {count: [count.subs(point) for point in points] for count in counts}
+    counts = {count: count.as_coefficients_dict() for count in (candidate.expand() for candidate in candidates)}
+    products = {product for terms in counts.values() for product in terms}
+
+    def at(size: int) -> dict[Dim, Dim]:
+        values = {product: product.subs(dict.fromkeys(product.free_symbols, size)) for product in products}
+        return {count: sum(n * values[product] for product, n in terms.items()) for count, terms in counts.items()}
+
+    least, typical = at(1), at(64)
     left: list[Dim] = []
     # From the greatest on where all sizes are the same: it tells most of the others to be left out.
-    for count in sorted(samples, key=lambda count: int(samples[count][0]), reverse=True):
-        if not any(_is_never_less(other, count, samples) for other in left):
+    for count in sorted(counts, key=typical.__getitem__, reverse=True):
+        if not any(least[other] >= least[count] and _is_never_less(other, count, counts) for other in left):
             left.append(count)
         if len(left) > MOST:
             raise CostModelError("which operation holds its peak depends on the sizes in too many ways: ask at a shape")
     return maximum(*left) if len(left) > 1 else left[0]
 
 
-def _is_never_less(a: Dim, b: Dim, samples: Mapping[Dim, Sequence[Dim]]) -> bool:
-    """Whether `a` is known to be at least `b` for all sizes, which is looked into only if it is for some."""
-    at_samples = zip(samples[a], samples[b], strict=True)
-    return all(one >= other for one, other in at_samples) and bool((a - b).is_nonnegative)
+def _is_never_less(a: Dim, b: Dim, counts: Mapping[Dim, Mapping[Dim, Dim]]) -> bool:
+    """Whether `a` is known to be at least `b` for all sizes, by how often each has which product of sizes."""
+    less = [
+        product
+        for product in {**counts[a], **counts[b]}
+        for more in [counts[a].get(product, 0) - counts[b].get(product, 0)]
+        if not (more == 0 or (product.is_nonnegative if more > 0 else product.is_nonpositive))
+    ]
+    # Of what is no product, it may have less than its products make up for.
+    return not less or (less == [1] and bool((a - b).is_nonnegative))

@@ -25,6 +25,8 @@ def unit(x: Tensor, out: int, groups: int, *, stride: int, first: bool) -> Tenso
     """
     inner = out // 4
     y = x.conv(inner, "conv1", groups=1 if first else groups).batch_norm("norm1").relu("relu1")
+    if groups > 1:
+        y = y.shuffle_channels(groups)
     y = (
         y.conv(inner, "depthwise", kernel=3, stride=stride, groups=inner)
         .batch_norm("depthwise_norm")

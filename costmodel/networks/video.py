@@ -25,9 +25,16 @@ def stem(x: Tensor, *, depth: int, stride: int, pool: Kernel) -> Tensor:
         return x.max_pool(pool, stride=(stride, 2, 2))
 
 
-def bottleneck(x: Tensor, channels: int, *, stride: int, first: Kernel, second: Kernel) -> Tensor:
-    """Kernels `first`, `second` and 1×1×1, to ``4·channels``, around which x is carried."""
-    y = x.conv(channels, "conv1", kernel=first).batch_norm("norm1").relu("relu1")
+def shifted(x: Tensor) -> Tensor:
+    """An eighth of the channels from the next frame, an eighth from the one before, the others as they are."""
+    fold = x.c // 8
+    later, earlier, others = x.split(fold, fold, x.c - 2 * fold, axis=1)
+    return later.shift("later").concat(earlier.shift("earlier"), others, name="shift")
+
+
+def bottleneck(x: Tensor, channels: int, *, stride: int, first: Kernel, second: Kernel, shift: bool) -> Tensor:
+    """Kernels `first`, `second` and 1×1×1, to ``4·channels``, around which x is carried; the branch may `shift` it."""
+    y = (shifted(x) if shift else x).conv(channels, "conv1", kernel=first).batch_norm("norm1").relu("relu1")
     y = y.conv(channels, "conv2", kernel=second, stride=(1, stride, stride)).batch_norm("norm2").relu("relu2")
     y = y.conv(4 * channels, "conv3").batch_norm("norm3").place("branch")
     if x.c != y.c:
@@ -43,7 +50,7 @@ def inflated(stage: str, number: int) -> bool:
     return stage == "res2" or number % 2 == (0 if stage == "res5" else 1)
 
 
-def stages(x: Tensor, depths: tuple[int, ...], *, inflate: Inflate | None, pool: bool) -> Tensor:
+def stages(x: Tensor, depths: tuple[int, ...], *, inflate: Inflate | None, pool: bool, shift: bool = False) -> Tensor:
     """``res2`` to ``res5``: the side halves from each to the next, and with `pool` time does once, before ``res3``."""
     deep = {"3x1x1": ((3, 1, 1), (1, 3, 3)), "3x3x3": ((1, 1, 1), (3, 3, 3))}
     for index, count in enumerate(depths):
@@ -56,7 +63,7 @@ def stages(x: Tensor, depths: tuple[int, ...], *, inflate: Inflate | None, pool:
                     first, second = deep[inflate]
                 stride = 2 if index and number == 1 else 1
                 with x.scope(str(number)):
-                    x = bottleneck(x, 64 << index, stride=stride, first=first, second=second)
+                    x = bottleneck(x, 64 << index, stride=stride, first=first, second=second, shift=shift)
             if name != "res5":
                 x = x.place("between")
     return x
@@ -96,11 +103,11 @@ for _depth in (50, 101):
 def tsm(x: Tensor, *, classes: int = 400) -> Tensor:
     """Classify clips frame by frame, a quarter of the channels of every branch taken from the frames beside it.
 
-    The shift moves data and computes nothing, so it has no row. Every frame is classified by itself, and the mean over
-    frames is the clip's class.
+    The shift computes nothing: two eighths of the channels are copied by a frame further, and joined with the others.
+    Every frame is classified by itself, and the mean over frames is the clip's class.
     """
     n, _, frames, _, _ = x.shape
-    x = stages(stem(x, depth=1, stride=1, pool=(1, 3, 3)), DEPTHS[50], inflate=None, pool=False)
+    x = stages(stem(x, depth=1, stride=1, pool=(1, 3, 3)), DEPTHS[50], inflate=None, pool=False, shift=True)
     with x.scope("head"):
         x = x.place("after")
         pictures = x.reshape((n * frames, x.c, *x.spatial[1:]))

@@ -20,6 +20,6 @@ TOOL = Tool(
         (("nn.AdaptiveAvgPool2d", "F.adaptive_avg_pool2d"), Rule({"input element": 1})),
         (("nn.Upsample(nearest)", "F.interpolate(nearest)"), Rule({"output element": 1})),
         (("nn.Upsample(bilinear)", "F.interpolate(bilinear)"), Rule({"output element": 4})),
-        (("nn.ReLU", "F.relu", "x.relu", "torch.cat"), Rule(note="taken for free, in silence")),
+        (("nn.ReLU", "F.relu", "x.relu", "torch.cat", "x.contiguous"), Rule(note="taken for free, in silence")),
     ),
 )

@@ -54,6 +54,7 @@ CALLS: Mapping[str, tuple[str, str, str]] = {
     "upsample_bilinear": ("nn.Upsample(bilinear)", "F.interpolate(bilinear)", "F.interpolate(bilinear)"),
     "concat": ("torch.cat",) * 3,
     "pad": ("F.pad",) * 3,
+    "copy": ("x.contiguous",) * 3,
 }
 
 # Families of calls that a tool treats alike.

@@ -30,7 +30,7 @@ from costmodel.ledger import Ledger
 from costmodel.memory import Gradients
 from costmodel.subjects import find
 from costmodel.validate import networks
-from costmodel.validate.cases import SMALL, Case, changes, structures
+from costmodel.validate.cases import GROUPED, SMALL, Case, changes, structures
 from costmodel.validate.references import REFERENCES
 from costmodel.validate.report import Comparison, Report, label
 from costmodel.validate.run import Progress, chosen_device, one_thread, reference, versions
@@ -39,13 +39,15 @@ ORACLES = {
     "saved_tensors_hooks": "bytes of what autograd saves in a forward pass, each storage once, without weights",
     "FlopCounterMode": "2 for every multiply-accumulate of forward and backward",
     "storages": "the most bytes of storages that anything refers to after an operator, without weights",
+    "copies": "bytes of storages that an operator writes which computes nothing",
 }
 ON_GPU = {
     "requested_bytes": "the most bytes that are asked of the GPU's allocator and not given back after an operator"
 }
 
 COPIES: Mapping[str, str | None] = {
-    **dict.fromkeys(("clone", "copy", "copy_", "_to_copy", "index", "index_select", "gather", "repeat", "roll")),
+    **dict.fromkeys(("copy", "copy_", "_to_copy", "index", "index_select", "gather", "repeat", "roll")),
+    "clone": "copy",
     "cat": "concat",
     "constant_pad_nd": "pad",
 }
@@ -58,7 +60,6 @@ UNSEEN = (
     "modules of networks, each of which holds its input while it runs: they run unrolled, without that",
 )
 
-GROUPED = "of a convolution with groups FlopCounterMode counts the gradient of the weights as if it had one group"
 COPIED = "the reference copies what is a view to us"
 NOTHING = "the oracle counts nothing there, which is no evidence"
 MORE = "blocks rounded up, and what kernels take for themselves while they run, are none of the peak"
@@ -272,6 +273,10 @@ def _hold(case: "Case | networks.NetworkCase", kind: str, silent: list[Silence])
                 module(torch.zeros(case.shape))
         ours, copies = memory.peak(ledger).bytes, _copies(ledger, storages, storages.bytes)
         yield from compare("peak bytes", "storages", "cpu", ours, storages.most, copies=copies)
+        ours = memory.width("fp32") * sum(row.written for row in ledger.rows if row.kind in COPIES.values())
+        theirs = sum(map(storages.bytes.__getitem__, storages.copied))
+        if ours or theirs:
+            yield from compare("copied bytes", "copies", "cpu", ours, theirs, copies=copies)
         if kind == "cuda":
             with torch.device("cuda"), torch.no_grad():
                 theirs, most = _asked_of_gpu(module.to("cuda"), case.shape)
@@ -325,7 +330,7 @@ def _copies(ledger: Ledger, storages: Storages, among: Iterable[int]) -> list[st
 def _as_if(ledger: Ledger, *, differentiable: bool) -> Ledger:
     """The same rows of an input that does or does not require a gradient."""
     other = Ledger()
-    other.rows, other.differentiable = ledger.rows, differentiable
+    other.rows, other.input, other.differentiable = ledger.rows, ledger.input, differentiable
     return other
 
 

@@ -61,6 +61,14 @@ def test_two_products_with_nothing_between_stay_two() -> None:
     assert names(x.ledger) == ["matmul", "again"]
 
 
+def test_a_copy_joins_what_it_copies() -> None:
+    """Its maker writes in another order; the input's is by itself, and no product joins another one through it."""
+    x = Tensor((2, 3, 5, 7))
+    y = x.flatten().T.contiguous("tokens").linear(35, "linear").contiguous("copy")
+    y.matmul(y.T, "gram").contiguous("order").matmul(y, "product")
+    assert names(x.ledger) == ["tokens", "linear + copy", "gram + order", "product"]
+
+
 def test_a_softmax_of_its_own() -> None:
     """Whose map is read by another one too, as that of DANet's channel attention is by its maximum."""
     ledger = LAYERS["danet-cam"].run((2, 37, 5, 7), {})

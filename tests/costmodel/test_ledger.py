@@ -88,6 +88,7 @@ def test_symbols_in_a_notebook() -> None:
 def test_arrays_in_a_notebook() -> None:
     """Counts over arrays too, beside those that are one number."""
     assert shown(find("linear").run((3, np.array([5, 7]), 11, 13), {"out": 1000}))[1:] == [
+        ["tokens", "copy", "3×143×[5 7]", "0", "0"],
         ["linear", "linear", "3×143×1000", "[5000 7000]", "[2145000 3003000]"],
         ["total", None, None, "[5000 7000]", "[2145000 3003000]"],
     ]

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel import LAYERS, CostModelError, Tensor, find, ledger, tensor
+from costmodel.dimension import Dim
 from costmodel.ledger import Ledger, Row
-from costmodel.memory import CASES, NAMES, moved, peak, saved, training_macs, training_peak
+from costmodel.memory import CASES, NAMES, liveness, moved, peak, saved, training_macs, training_peak
 from costmodel.memory.autograd import KEPT
 from costmodel.metrics import ASKED, METRICS, known, of_row, total
 from costmodel.subjects import read
@@ -98,6 +99,28 @@ def test_gradients_that_meet_are_one() -> None:
     x = Tensor((2, 3, 5, 7))
     x.concat(x.sigmoid("a"), name="join")
     assert training_peak(x.ledger) == (4 * (210 + 420 + 210 + 210), "a")
+
+
+def test_gradients_of_views_that_are_copied() -> None:
+    """Parts are joined to a whole, and heads laid side by side, when nothing more comes: in memory of their own."""
+    x = Tensor((2, 3, 5, 7))
+    a, b = x.sigmoid("a").split(1, 2, axis=1)
+    b.sigmoid("b").concat(a.sigmoid("c"), name="join")
+    # At b: x, what a and b saved, the joined one's gradient, and those of both parts, of which c has made its own.
+    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210 + 70 + 140), "b")
+    # Of the input at last: x, the joined one's gradient, of which a part is passed on, b's, and the whole.
+    x = Tensor((2, 3, 5, 7))
+    a, b = x.split(1, 2, axis=1)
+    b.mul_scalar("b").concat(a, name="join").mean(1)
+    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210), "b")
+    x = Tensor((2, 3, 5, 7))
+    x.sigmoid("a").shuffle_channels(3)
+    # Before a: x, what a saved, the gradient as it comes, and in the order of the map; at a, that and the input's.
+    assert training_peak(x.ledger) == (4 * 210 * 4, "a")
+    x = Tensor((2, 3, 5, 7))
+    x.sigmoid("a").flatten().T.contiguous("tokens")
+    # A transpose is undone by a view: the one gradient, and the input's.
+    assert training_peak(x.ledger) == (4 * 210 * 4, "a")
 
 
 def test_a_gate_in_training_by_hand() -> None:
@@ -377,10 +400,11 @@ def test_every_layer_has_formulas(name: str) -> None:
     assert all(derivation.formula(metric).text() for metric in NAMES)
 
 
-def test_a_peak_that_depends_on_too_much_is_refused() -> None:
-    """A network's in training, in words; at a shape it is counted, and the operation that holds it named."""
+def test_a_peak_that_depends_on_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words; at a shape it is counted, and the operation that holds it named."""
     network = read("resnet50").layer
     derivation = derive(network, {})
+    monkeypatch.setattr(liveness, "MOST", 20)
     with pytest.raises(CostModelError, match="in too many ways: ask at a shape"):
         derivation.formula("training-peak-bytes")
     assert training_peak(network.run((1, 3, 64, 64), {})).row is not None
@@ -388,6 +412,32 @@ def test_a_peak_that_depends_on_too_much_is_refused() -> None:
     held = 4 * (3 * 224 * 224 + 3 * 256 * 56 * 56)
     assert peak(network.run((1, 3, 224, 224), {})) == (held, "res2.1.shortcut_norm")
     assert derivation.function("peak-bytes")(**derivation.values((1, 3, 224, 224), {})) == held
+
+
+def test_a_network_holds_in_training_what_its_formula_says() -> None:
+    """Of 348 moments of ResNet-50, each a sum of products, those that none exceeds everywhere: the greatest of them."""
+    network = read("resnet50").layer
+    derivation = derive(network, {})
+    function = derivation.function("training-peak-bytes")
+    for side in (33, 64, 97, 224):
+        shape = (2, 3, side, side + 2)
+        assert function(**derivation.values(shape, {})) == total(network.run(shape, {}), "training-peak-bytes")
+
+
+@pytest.mark.parametrize("name", ["non-local", "cbam", "danet-cam", "sparse-attention", "conv", "resnet18"])
+def test_what_is_left_out_of_a_peak_is_what_sympy_knows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By factors of products, the same operations as by SymPy's own knowledge of signs."""
+    ledger = derive(read(name).layer, {}).ledger
+    asked: list[list[Dim]] = []
+    greatest = liveness._greatest
+    monkeypatch.setattr(liveness, "_greatest", lambda counts: asked.append(counts) or greatest(counts))
+    training_peak(ledger)
+    (counts,) = asked
+    counts = [*dict.fromkeys(count.expand() for count in counts)]
+    factors = {count: count.as_coefficients_dict() for count in counts}
+    for a in counts[::5]:
+        for b in counts[::3]:
+            assert liveness._is_never_less(a, b, factors) == bool((a - b).is_nonnegative)
 
 
 def test_which_operation_holds_a_peak_over_symbols_is_open() -> None:

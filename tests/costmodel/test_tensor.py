@@ -101,6 +101,10 @@ OPERATIONS: list[tuple[str, Callable[[Tensor], Tensor], tuple[int, ...], dict[st
     ("bilinear", lambda x: x.upsample(2, "bilinear"), (2, 3, 10, 14), {"mul": 2520, "add": 5040}, 0),
     ("concat", lambda x: x.concat(x), (2, 6, 5, 7), {}, 0),
     ("pad", lambda x: x.pad_channels(11), (2, 11, 5, 7), {}, 0),
+    ("shift", lambda x: x.shift(), MAP, {}, 0),
+    ("copy", lambda x: x.flatten().T.contiguous(), (2, 35, 3), {}, 0),
+    ("heads merged", lambda x: x.merge_heads(), (2, 5, 21), {}, 0),
+    ("channels shuffled", lambda x: x.shuffle_channels(3), MAP, {}, 0),
 ]
 
 
@@ -151,12 +155,24 @@ def test_views_write_no_row() -> None:
     x = Tensor((2, 12, 5, 7))
     tokens = x.flatten().T
     heads = tokens.split_heads(3)
-    assert (tokens.shape, heads.shape, heads.merge_heads().shape) == ((2, 35, 12), (2, 3, 35, 4), (2, 35, 12))
+    assert (tokens.shape, heads.shape) == ((2, 35, 12), (2, 3, 35, 4))
     assert x.reshape((2, 420)).shape == (2, 420)
     assert [part.shape for part in tokens.split(5, 7)] == [(2, 35, 5), (2, 35, 7)]
+    assert [part.shape for part in x.split(5, 7, axis=1)] == [(2, 5, 5, 7), (2, 7, 5, 7)]
     assert x.subsample(3).shape == (2, 12, 2, 3)
     assert x.flatten().gather(11).shape == (2, 12, 35, 11)
     assert x.ledger.rows == []
+
+
+def test_rows_know_whose_gradients_are_copied() -> None:
+    """Those of heads and of parts are, through other views too; that of a transpose is not, nor that of a result."""
+    x = Tensor((2, 12, 5, 7))
+    tokens = x.flatten().T.contiguous()
+    heads = tokens.split_heads(3)
+    product = tokens.split_heads(3).matmul(heads.T)
+    product.merge_heads().linear(11).split(5, 6)[1].linear(7, "part")
+    product.mul(product)
+    assert [row.assembled for row in x.ledger.rows] == [(), (0, 1), (), (), (0,), ()]
 
 
 def test_read_and_written_count_elements() -> None:

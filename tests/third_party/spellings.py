@@ -685,6 +685,10 @@ OPERATIONS = {
     "bilinear": (lambda x: x.upsample(3, "bilinear"), lambda s: s.upsample("bilinear")),
     "pad": (lambda x: x.pad_channels(53), lambda _: lambda x: functional.pad(x, (0, 0, 0, 0, 0, 13))),
     "concat": (lambda x: x.concat(x), lambda _: lambda x: torch.cat([x, x], 1)),
+    "copy": (
+        lambda x: x.flatten().T.contiguous(),
+        lambda _: lambda x: x.flatten(2).transpose(1, 2).contiguous(),
+    ),
     "matmul": (
         lambda x: x.flatten().T.matmul(x.flatten()),
         lambda s: lambda x: s.product(x.flatten(2).transpose(1, 2), x.flatten(2)),

@@ -52,6 +52,7 @@ TABLE: Mapping[str, str | None] = {
             "hard_swish",
             "concat",
             "pad",
+            "copy",
         )
     ),
 }

@@ -56,6 +56,7 @@ TABLE: Mapping[str, tuple[str | None, str | None]] = {
     "hard_swish": (None, "aten::hardswish"),
     "concat": (None, None),
     "pad": (None, "aten::pad"),
+    "copy": (None, None),
 }
 
 

@@ -68,5 +68,5 @@ class Linear(nn.Module):
         self.linear = nn.LazyLinear(out, bias=bias) if flatten else nn.Linear(channels, out, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.linear(x.flatten(1) if self.flatten else x.flatten(2).transpose(1, 2))
+        y: Tensor = self.linear(x.flatten(1) if self.flatten else x.flatten(2).transpose(1, 2).contiguous())
         return y

@@ -67,22 +67,23 @@ class SparseAttention(MultiHead):
             window=self.window,
         )
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def attend(self, x: Tensor) -> Tensor:
         # An int, also in a trace, where the pairs so become constants: listing them is no work of the layer's.
-        pairs = self.pairs(int(query.shape[1]))
-        rows, columns = torch.tensor(pairs, device=query.device).unbind(1)
+        positions = int(x.flatten(2).shape[2])
         if self.count == "masked":
-            return self.masked(query, key, value, rows, columns)
+            return self.attend_to_all(x, self.kept_mask(positions))
+        pairs = self.pairs(positions)
+        rows, columns = torch.tensor(pairs, device=x.device).unbind(1)
+        query, key, value = self.project(x)
         if self.count == "block":
             return self.by_block(query, key, value, rows, columns, pairs)
         return self.by_pair(query, key, value, rows, columns)
 
-    def masked(self, query: Tensor, key: Tensor, value: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """All P² scores, and -∞ added to those of no pair."""
-        scores = torch.bmm(query, key.transpose(1, 2)) * self.scale
-        mask = torch.full_like(scores[0], float("-inf"))
-        mask[rows, columns] = 0.0
-        return torch.bmm((scores + mask).softmax(2), value)
+    def unattended(self, positions: int) -> Tensor:
+        rows, columns = torch.tensor(self.pairs(positions), device=self.mask.device).unbind(1)
+        found = torch.ones(positions, positions, dtype=torch.bool, device=self.mask.device)
+        found[rows, columns] = False
+        return found
 
     def by_pair(self, query: Tensor, key: Tensor, value: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """One dot product a pair, one scaled value a pair."""

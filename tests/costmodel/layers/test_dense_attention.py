@@ -2,7 +2,7 @@
 
 import pytest
 
-from costmodel import CostModelError, ledger, totals
+from costmodel import CostModelError, ledger, memory, totals
 
 
 def test_dense_attention() -> None:
@@ -28,6 +28,24 @@ def test_a_causal_mask_saves_nothing() -> None:
 def test_bias() -> None:
     """12 for each of the four projections."""
     assert ledger("dense-attention", (2, 12, 5, 7), heads=3, bias=True).params() == 576 + 48
+
+
+def test_what_is_copied() -> None:
+    """The map into 2·35 tokens of 12, and the heads of each position side by side: nothing else, and no arithmetic."""
+    counted = ledger("dense-attention", (2, 12, 5, 7), heads=3)
+    copies = [row for row in counted.rows if row.kind == "copy"]
+    assert [(row.name, row.read, row.written, row.arithmetic) for row in copies] == [
+        ("tokens", 840, 840, {}),
+        ("merge", 840, 840, {}),
+    ]
+
+
+def test_memory_by_hand() -> None:
+    """At the softmax the input, the values and two maps of 35² in 2·3 products are alive."""
+    counted = ledger("dense-attention", (2, 12, 5, 7), heads=3)
+    assert memory.peak(counted) == (4 * (2 * 840 + 2 * 6 * 35**2), "scale")
+    # The tokens, Q, K and V, the merged heads, and the softmax's output; the scores before it are not kept.
+    assert memory.saved(counted) == 4 * (5 * 840 + 6 * 35**2)
 
 
 def test_heads_must_divide_the_channels() -> None:

@@ -56,6 +56,13 @@ def test_a_unit_by_hand() -> None:
     }
     assert rows["shortcut"].arithmetic == {"add": 8 * 9 * 240, "div": 9 * 240}
     assert rows["join"].output == (1, 480, 3, 3)
+    assert (rows["shuffle"].read, rows["shuffle"].written) == (25 * 120, 25 * 120)
+
+
+def test_a_single_group_is_not_shuffled() -> None:
+    """There is nothing to deal out."""
+    counted = (subjects.read("shufflenet-v1").layer.run((1, 3, 37, 35), {"groups": groups}) for groups in (1, 2))
+    assert [sum(row.kind == "copy" for row in ledger.rows) for ledger in counted] == [0, 16]
 
 
 @pytest.mark.parametrize("at", ["all", "all@between,head"])

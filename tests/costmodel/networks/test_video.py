@@ -49,10 +49,20 @@ def test_agrees_with_layers_inserted(agree: Callable[..., Ledger], name: str, in
 
 
 def test_frames_are_pictures() -> None:
-    """Eight frames through TSM cost eight pictures through ResNet-50, but for the mean of their classes."""
+    """Eight frames through TSM cost eight pictures through ResNet-50, but for the mean of their classes.
+
+    Before each of the 16 branches two eighths are shifted and joined with the others, which computes nothing.
+    """
     clip = subjects.read("tsm-resnet50").layer.run((1, 3, 8, 224, 224), {})
     pictures = subjects.read("resnet50").layer.run((8, 3, 224, 224), {"classes": 400})
-    *rows, consensus = clip.rows
+    copies = [row for row in clip.rows if row.kind in ("pad", "concat")]
+    assert [row.name.rpartition(".")[2] for row in copies] == ["later", "earlier", "shift"] * 16
+    # res2.1 has 64 channels of 8 frames at 56².
+    assert [(row.read, row.written) for row in copies[:3]] == [
+        *[(8 * 8 * 56**2, 8 * 8 * 56**2)] * 2,
+        (64 * 8 * 56**2, 64 * 8 * 56**2),
+    ]
+    *rows, consensus = (row for row in clip.rows if row not in copies)
     assert [(row.params, row.arithmetic) for row in rows] == [(row.params, row.arithmetic) for row in pictures.rows]
     assert (consensus.name, consensus.arithmetic) == ("head.consensus", {"add": 400 * 7, "div": 400})
 

@@ -48,7 +48,8 @@ def test_layers_and_networks_equal_torch() -> None:
         steps = {
             quantity for quantity in SAVED | FLOPS | PEAKS if name in LAYERS or not quantity.endswith("first layer")
         }
-        assert quantities == steps
+        # What joins, joins as torch does.
+        assert quantities - {"copied bytes"} == steps
     assert {comparison.oracle for comparison in report.comparisons} == set(ORACLES)
     assert all(type(comparison.theirs) is int and comparison.theirs for comparison in report.comparisons)
     assert set(json.loads(report.to_json())["versions"]) == {"python", "costmodel", "torch"}
@@ -79,14 +80,31 @@ def test_wrong_training_and_peak_are_found(monkeypatch: pytest.MonkeyPatch) -> N
     assert differences == dict.fromkeys(FLOPS, 2) | dict.fromkeys(PEAKS, 1)
 
 
-def test_copies_are_no_pass() -> None:
-    """A map that is copied to be reshaped is compared by nobody, and what is multiplied with it still is."""
-    report = validate_memory(["dense-attention"])
-    assert {comparison.quantity for comparison in report.comparisons} == FLOPS
-    assert report.failed == 0
-    for quantity in (*SAVED, *PEAKS):
-        sentence = f"{quantity} of dense-attention (4 cases, clone): the reference copies what is a view to us"
-        assert sentence in report.not_covered
+@pytest.mark.parametrize("name", ["dense-attention", "linear", "shufflenet-v1", "tsm-resnet50"])
+def test_layers_that_copy_equal_torch(name: str) -> None:
+    """Tokens, heads, channels that are shuffled, frames that are shifted: forward, and what comes back."""
+    report = validate_memory([name])
+    assert [str(failure) for failure in report.failures] == []
+    assert {comparison.quantity for comparison in report.comparisons} >= PEAKS - {"training peak bytes, first layer"}
+    assert not any("copies" in sentence for sentence in report.not_covered)
+
+
+@pytest.mark.parametrize(
+    "copy, forgotten, peaks",
+    [
+        ("merge_heads", lambda x, _: x.reshape((x.n, x.shape[2], x.shape[1] * x.shape[3])), set()),
+        # What is saved then is the input, which is there anyway.
+        ("contiguous", lambda x, _: x, PEAKS - {"peak bytes"}),
+    ],
+)
+def test_a_forgotten_copy_is_found(
+    copy: str, forgotten: Callable[..., Tensor], peaks: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two of 3·40·77 elements, though nothing is held longer or shorter where heads are merged."""
+    monkeypatch.setattr(Tensor, copy, forgotten)
+    failures = validate_memory(["dense-attention"]).failures
+    wrong = {failure.quantity: failure.ours - failure.theirs for failure in failures}
+    assert wrong == dict.fromkeys({"copied bytes", *peaks} - {"training peak bytes, frozen weights"}, -4 * 3 * 40 * 77)
 
 
 class Copying(nn.Module):
@@ -98,6 +116,64 @@ class Copying(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Do so."""
         return torch.relu(x.clone())
+
+
+class Shuffled(nn.Module):
+    """Channels of a larger map dealt out in 5 groups, before an operation that keeps nothing, and one that learns."""
+
+    def __init__(self, _channels: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Do so."""
+        y = nn.functional.interpolate(x, scale_factor=2)
+        y = y.unflatten(1, (5, 8)).transpose(1, 2).reshape(y.shape)
+        return self.gamma * y.mean(1, keepdim=True)
+
+
+class Parts(Copying):
+    """Two parts, each scaled by itself."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Do so."""
+        a, b = torch.split(torch.sigmoid(x), [13, 27], 1)
+        return torch.cat([b * 3, a], 1).mean(1, keepdim=True)
+
+
+def shuffled(x: Tensor) -> Tensor:
+    """`Shuffled`."""
+    return x.upsample(2, "nearest").shuffle_channels(5).mean(1).scale("gamma")
+
+
+def parts(x: Tensor) -> Tensor:
+    """`Parts`."""
+    a, b = x.sigmoid().split(13, 27, axis=1)
+    return b.mul_scalar().concat(a).mean(1)
+
+
+@pytest.mark.parametrize("program, module", [(shuffled, Shuffled), (parts, Parts)])
+def test_gradients_that_are_copied(
+    program: Callable[[Tensor], Tensor], module: type[nn.Module], probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of views that no view undoes equal torch's, and if they were not copied, that is found."""
+    probe(program, module)
+    report = validate_memory(["probe"])
+    assert {comparison.quantity for comparison in report.comparisons} >= {"copied bytes", "training peak bytes"}
+    assert [str(failure) for failure in report.failures] == []
+    monkeypatch.setattr(Tensor, "_assembled", Tensor._view)
+    assert "training peak bytes" in {failure.quantity for failure in validate_memory(["probe"]).failures}
+
+
+def test_copies_are_no_pass() -> None:
+    """A map that is copied to be reshaped is compared by nobody, and what is multiplied with it still is."""
+    report = validate_memory(["criss-cross"])
+    assert {comparison.quantity for comparison in report.comparisons} == FLOPS
+    assert report.failed == 0
+    for quantities, operators in ((SAVED, "cat, clone"), (PEAKS, "cat, clone, index")):
+        for quantity in quantities:
+            sentence = f"{quantity} of criss-cross (2 cases, {operators}): the reference copies what is a view to us"
+            assert sentence in report.not_covered
 
 
 def test_a_copy_that_is_not_saved_excuses_the_peaks_only(probe: Probe) -> None:
@@ -118,7 +194,7 @@ def test_joining_is_a_copy_where_nothing_is_joined(probe: Probe) -> None:
 
     probe(lambda x: x.concat(x, name="join").sigmoid(), Joining)
     report = validate_memory(["probe"])
-    assert {comparison.quantity for comparison in report.comparisons} == {"saved bytes"} | PEAKS - {
+    assert {comparison.quantity for comparison in report.comparisons} == {"saved bytes", "copied bytes"} | PEAKS - {
         f"training peak bytes{step}" for step in STEPS[1:]
     }
 

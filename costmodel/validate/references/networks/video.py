@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from costmodel.validate.references.networks.insertion import Insert, nothing
 from costmodel.validate.references.registry import reference
@@ -34,13 +35,12 @@ class Shift(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fold = channels // 8
+        self.channels, self.fold = channels, channels // 8
 
     def forward(self, x: Tensor) -> Tensor:
-        later, earlier, rest = x[:, : self.fold], x[:, self.fold : 2 * self.fold], x[:, 2 * self.fold :]
-        nothing_there = torch.zeros_like(later[:, :, :1])
-        later = torch.cat([later[:, :, 1:], nothing_there], 2)
-        earlier = torch.cat([nothing_there, earlier[:, :, :-1]], 2)
+        later, earlier, rest = torch.split(x, [self.fold, self.fold, self.channels - 2 * self.fold], 1)
+        later = functional.pad(later, (0, 0, 0, 0, -1, 1))
+        earlier = functional.pad(earlier, (0, 0, 0, 0, 1, -1))
         return torch.cat([later, earlier, rest], 1)
 
 
