@@ -16,13 +16,14 @@ from costmodel.roofline import Roofline, time
 METRICS = ("params", *CONVENTIONS)
 """What is told of a layer: its parameters, and its cost under each convention."""
 
-_BYTES: Mapping[str, Callable[[Ledger, str], Dim]] = {**memory.MEASURES, "fused-bytes": fused_bytes}
+BYTES: Mapping[str, Callable[[Ledger, str, memory.Gradients], Dim]] = {
+    **memory.MEASURES,
+    "fused-bytes": lambda ledger, dtype, _: fused_bytes(ledger, dtype),
+}
+"""Those in bytes, of elements of a dtype, which one may name, as in ``peak-bytes:bf16``; fp32 unless it does.
 
-BYTES = (*_BYTES, *memory.STEPS)
-"""Those in bytes, of elements of a dtype, which one may name, as in ``peak-bytes:bf16``; fp32 unless it does."""
-
-STEPS = (*memory.STEPS, *memory.TRAINING)
-"""Those of a step of training, of which one may say last what takes no gradients, as in ``training-macs:frozen``."""
+Of those of a step of training, `memory.STEPS`, one may say last what learns nothing, as in ``training-macs:frozen``.
+"""
 
 TIMES = ("time", "fused-time")
 """Those in time, which name a device, and may name a dtype: ``time:h200``, ``time:h200:bf16``."""
@@ -48,7 +49,7 @@ def known(metric: str) -> bool:
     name, *named = metric.split(":")
     if name in TIMES:
         return len(named) in (1, 2) and {*named[1:]} <= memory.DTYPES.keys()
-    if name in STEPS and named and named[-1] in memory.CASES:
+    if name in memory.STEPS and named and named[-1] in memory.CASES:
         named.pop()
     return name in ASKED and (not named or (name in BYTES and len(named) == 1 and named[0] in memory.DTYPES))
 
@@ -59,9 +60,8 @@ def counts(metric: str) -> str:
     if name in TIMES:
         on = roofline(metric)
         return f"{_COUNTS[name]}: {on.device.title}, {on.dtype}"
-    dtype, case = _said(named)
-    told = [_COUNTS[name], *([f"in {dtype}"] if name in BYTES else []), *([_CASES[case]] if case else [])]
-    return ", ".join(told)
+    told = [_COUNTS[name], *([f"in {_said(named)[0]}"] if name in BYTES else [])]
+    return ", ".join([*told, *(_CASES[word] for word in named if word in _CASES)])
 
 
 def total(ledger: Ledger, metric: str) -> Dim:
@@ -71,21 +71,29 @@ def total(ledger: Ledger, metric: str) -> Dim:
         return CONVENTIONS[name].total(ledger)
     if name in TIMES:
         return time(ledger, roofline(metric), fusing=name == "fused-time")
-    dtype, case = _said(named)
-    if name in _BYTES:
-        return _BYTES[name](ledger, dtype)
-    gradients = memory.CASES[case] if case else memory.ALL
-    if name in memory.STEPS:
-        return memory.STEPS[name](ledger, dtype, gradients)
+    dtype, gradients = _said(named)
+    if name in BYTES:
+        return BYTES[name](ledger, dtype, gradients)
     if name in memory.TRAINING:
         return memory.TRAINING[name](ledger, gradients)
     return padding.inside_macs(ledger) if name == padding.METRIC else ledger.params()
 
 
-def _said(named: Sequence[str]) -> tuple[str, str | None]:
+def peak_row(ledger: Ledger, metric: str) -> str | None:
+    """Which operation holds one of `memory.PEAKS`, as `memory.Peak` says."""
+    name, *named = metric.split(":")
+    return memory.PEAKS[name](ledger, *_said(named)).row
+
+
+def kept(ledger: Ledger, metric: str) -> list[tuple[str, Dim]]:
+    """The bytes that each operation adds to ``saved-bytes``."""
+    return memory.kept(ledger, *_said(metric.split(":")[1:]))
+
+
+def _said(named: Sequence[str]) -> tuple[str, memory.Gradients]:
     """The dtype and the case of training that are named behind a metric."""
-    case = named[-1] if named and named[-1] in memory.CASES else None
-    return next((dtype for dtype in named if dtype != case), "fp32"), case
+    dtype = next((word for word in named if word in memory.DTYPES), "fp32")
+    return dtype, next((memory.CASES[word] for word in named if word in memory.CASES), memory.ALL)
 
 
 @functools.lru_cache(maxsize=64)

@@ -38,22 +38,15 @@ def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence
         )
         return
     rows = [(subject.name.replace(":", ": ").replace(",", ", "), ledger) for subject, ledger in entries]
-    table = _table(
-        ["params", "MACs", "× base", "arithmetic", *PARTS], rows, unit_ledger, lambda each: _cells(each, unit)
-    )
-    further: list[Any] = []
+    heads = ["params", "MACs", "× base", "arithmetic", *PARTS]
+    tables: list[Any] = [_table(heads, rows, unit_ledger, lambda ledger: _cells(ledger, unit)), ""]
     if asked:
         # Broken where a name has a joint, so that several stand side by side.
         heads = [metric.replace("-", "-\n").replace(":", "\n") for metric in asked]
-        further = [
-            _table(
-                heads, rows, unit_ledger, lambda ledger: [render.amount(total(ledger, name), name) for name in asked]
-            ),
-            "",
-        ]
+        tables += [_table(heads, rows, unit_ledger, lambda ledger: _amounts(ledger, asked)), ""]
     meanings = [f"{metric}: {counts(metric)}." for metric in asked]
     traced = [WHOLE] if any(_parts(ledger) is None for _, ledger in entries) else []
-    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", table, "", *further, LEGEND, *meanings, *traced)
+    render.show(f"At {render.shape(sizes)}; base: {baseline}", "", *tables, LEGEND, *meanings, *traced)
 
 
 USUAL = "conv"

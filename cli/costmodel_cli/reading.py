@@ -8,8 +8,8 @@ from fractions import Fraction
 from costmodel import catalog
 from costmodel.catalog import LONGEST, Subject, is_number, nearest
 from costmodel.dimension import CostModelError, abbreviate
-from costmodel.memory import CASES, DTYPES
-from costmodel.metrics import ASKED, BYTES, METRICS, STEPS, TIMES, known, roofline, seconds
+from costmodel.memory import CASES, DTYPES, STEPS
+from costmodel.metrics import ASKED, BYTES, METRICS, TIMES, known, roofline, seconds
 from costmodel.subjects import read
 from costmodel_cli.exit_codes import Unchecked
 

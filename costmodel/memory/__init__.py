@@ -7,6 +7,7 @@ output of the whole.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from costmodel.dimension import CostModelError, Dim, elements
 from costmodel.ledger import Ledger
@@ -20,10 +21,12 @@ __all__ = [
     "DTYPES",
     "MEASURES",
     "NAMES",
+    "PEAKS",
     "STEPS",
     "TRAINING",
     "Gradients",
     "Peak",
+    "kept",
     "moved",
     "peak",
     "saved",
@@ -82,14 +85,22 @@ def saved(ledger: Ledger, dtype: str = "fp32", gradients: Gradients = ALL) -> Di
 
     Batch norms are in train mode. Weights are saved too, and are not counted: they are there anyway.
     """
+    return sum(count for _, count in kept(ledger, dtype, gradients))
+
+
+def kept(ledger: Ledger, dtype: str = "fp32", gradients: Gradients = ALL) -> list[tuple[str, Dim]]:
+    """The same by operation, in their order; each has what none before it keeps, and without any it is left out."""
     size = width(dtype)
     shapes, _ = memories(ledger)
     storages: set[int] = set()
-    rest: Dim = 0
+    found: list[tuple[str, Dim]] = []
     for row, needed, learned in differentiated(ledger, gradients):
-        storages.update(held(row, needed, learned))
-        rest = rest + beside(row, size)
-    return rest + size * sum(elements(shapes[storage]) for storage in sorted(storages))
+        new = {storage for storage in held(row, needed, learned) if storage not in storages}
+        storages |= new
+        count = beside(row, size) + size * sum(elements(shapes[storage]) for storage in sorted(new))
+        if type(count) is not int or count:
+            found.append((row.name, count))
+    return found
 
 
 def training_macs(ledger: Ledger, gradients: Gradients = ALL, *, checkpointed: bool = False) -> Dim:
@@ -115,18 +126,24 @@ def moved(ledger: Ledger, dtype: str = "fp32") -> Dim:
 CASES: Mapping[str, Gradients] = {"frozen": Gradients(weights=False), "first": Gradients(input=False)}
 """What may be said of a step of training: weights that do not learn, an input before which nothing does."""
 
-MEASURES: Mapping[str, Callable[[Ledger, str], Dim]] = {
-    "peak-bytes": lambda ledger, dtype: peak(ledger, dtype).bytes,
-    "moved-bytes": moved,
+PEAKS: Mapping[str, Callable[[Ledger, str, Gradients], Peak]] = {
+    "peak-bytes": lambda ledger, dtype, _: peak(ledger, dtype),
+    "training-peak-bytes": training_peak,
+    "checkpointed-peak-bytes": partial(training_peak, checkpointed=True),
 }
-"""What can be asked of a ledger besides its cost, in bytes of elements of a dtype."""
+"""What can be asked of a ledger besides its cost, in bytes of elements of a dtype: what is alive at once."""
 
-STEPS: Mapping[str, Callable[[Ledger, str, Gradients], Dim]] = {
-    "training-peak-bytes": lambda *asked: training_peak(*asked).bytes,
-    "checkpointed-peak-bytes": lambda *asked: training_peak(*asked, checkpointed=True).bytes,
+
+def _bytes(held: Callable[[Ledger, str, Gradients], Peak]) -> Callable[[Ledger, str, Gradients], Dim]:
+    return lambda *asked: held(*asked).bytes
+
+
+MEASURES: Mapping[str, Callable[[Ledger, str, Gradients], Dim]] = {
+    **{name: _bytes(held) for name, held in PEAKS.items()},
     "saved-bytes": saved,
+    "moved-bytes": lambda ledger, dtype, _: moved(ledger, dtype),
 }
-"""The same of a step of training."""
+"""All that can be asked of it in bytes; of what is no training, gradients say nothing."""
 
 TRAINING: Mapping[str, Callable[[Ledger, Gradients], Dim]] = {
     "training-macs": training_macs,
@@ -134,7 +151,10 @@ TRAINING: Mapping[str, Callable[[Ledger, Gradients], Dim]] = {
 }
 """What can be asked of one besides, in multiply-accumulates."""
 
-NAMES = (*MEASURES, *STEPS, *TRAINING)
+STEPS = ("training-peak-bytes", "checkpointed-peak-bytes", "saved-bytes", *TRAINING)
+"""Which of these are of a step of training."""
+
+NAMES = (*MEASURES, *TRAINING)
 
 COUNTS: Mapping[str, str] = {
     "peak-bytes": "bytes of activations alive at once, without gradients",

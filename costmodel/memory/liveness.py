@@ -17,7 +17,7 @@ class Peak(NamedTuple):
 
     bytes: Dim
     row: str | None
-    """None where it depends on sizes that are open."""
+    """``softmax``, or ``softmax, backward``; None where it depends on sizes that are open."""
 
 
 class _Gradient(NamedTuple):
@@ -123,7 +123,7 @@ class Run:
     def assemble(self, storage: int, row: Row) -> None:
         """Copy the gradients of views into one of what they view, before `row` runs."""
         whole = self.new(self.elements[storage])
-        self.note(row.name, passing=[whole.memory])
+        self.note(f"{row.name}, backward", passing=[whole.memory])
         del self.pieces[storage]
         self.deliver(row, [(storage, whole)])
 
@@ -183,10 +183,14 @@ class Run:
             beside = beside + elements(row.inputs[0]) + (autograd.INDEX + self.width) * elements(row.output)
         memories = [gradient.memory for _, gradient in (*passed, *pieces)]
         if again:
-            self.note(row.name, beside - self.width * summed, [memory for memory in memories if memory not in sums])
+            self.note(
+                f"{row.name}, backward",
+                beside - self.width * summed,
+                [memory for memory in memories if memory not in sums],
+            )
             self.release(row)
         replacing = sums[1:] if row.kind == "mul" else []
-        self.note(row.name, beside, [memory for memory in memories if memory not in replacing])
+        self.note(f"{row.name}, backward", beside, [memory for memory in memories if memory not in replacing])
         self.release(row)
         del self.gradients[row.storage]
         if learned:
@@ -207,7 +211,7 @@ class Run:
             waiting = [other.memory for _, other in passed[place:]]
             if there and (there.part or there.memory in (*waiting, *self.waiting())):
                 total = self.new(self.elements[storage])
-                self.note(row.name, 0, [there.memory, total.memory, *waiting])
+                self.note(f"{row.name}, backward", 0, [there.memory, total.memory, *waiting])
                 there = total
             self.gradients[storage] = there or gradient
 

@@ -456,10 +456,8 @@ def evidence_section(name: str, report: dict[str, Any]) -> str:
     made = Counter((comparison["layer"], comparison["oracle"]) for comparison in comparisons)
     equal = Counter((comparison["layer"], comparison["oracle"]) for comparison in comparisons if comparison["equal"])
     layers = sorted({comparison["layer"] for comparison in comparisons})
-    rows = (
-        (f"`{layer}`", *(f"{equal[layer, oracle]:,} of {made[layer, oracle]:,}" for oracle in oracles))
-        for layer in layers
-    )
+    held = {who: f"{equal[who]:,} of {count:,}" for who, count in made.items()}
+    rows = ((f"`{layer}`", *(held.get((layer, oracle), "") for oracle in oracles)) for layer in layers)
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     device = report["device"]
     parts = [

@@ -103,6 +103,9 @@ def test_times_are_limited_in_their_units() -> None:
 
 # Commands that tell them too.
 
+SAVED = (("theta", 180), ("affinity", 120), ("softmax", 1800), ("aggregate", 60), ("out", 60), ("norm", 192))
+"""By non-local at 1×3×2×3×5 in BF16: x; both maps; the weights; values; their sums; the map before the norm, and 6."""
+
 
 def test_cost_tells_them(costmodel_) -> None:
     """A line each under the summary, with what holds the peak; in JSON beside what was there, which stays."""
@@ -115,13 +118,25 @@ def test_cost_tells_them(costmodel_) -> None:
         "saved-bytes:bf16": 2412,
         "training-macs": 6480,
         "peak_operation": {"peak-bytes:bf16": "softmax"},
+        "saved_by": {"saved-bytes:bf16": [{"operation": name, "bytes": count} for name, count in SAVED]},
     }
     assert document == plain | added
     assert peak(run, "bf16") == (3840, "softmax")
     shown = costmodel_(*arguments, *BF16).out
     assert "peak-bytes:bf16 is reached in softmax." in shown
+    assert "softmax            1.800 k 74.6 %" in shown
     assert "multiply-accumulates of forward and backward" in shown
     assert "peak" not in costmodel_(*arguments).out
+
+
+def test_what_a_step_of_training_holds(costmodel_) -> None:
+    """Which operation, and whether backward; of many that keep something, those that keep most."""
+    asked = ("--metric", "training-peak-bytes:first", "--metric", "saved-bytes:first")
+    shown = costmodel_("network", "resnet18", *asked).out
+    assert "training-peak-bytes:first is reached in res4.1.conv1, backward." in shown
+    assert "more operations keep less. --json has all." in shown
+    document = costmodel_("network", "resnet18", *asked, "--json").document
+    assert sum(each["bytes"] for each in document["saved_by"]["saved-bytes:first"]) == 22_218_240
 
 
 def test_what_is_told_anyway_is_told_once(costmodel_) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from costmodel import LAYERS, CostModelError, Tensor, find, ledger, tensor
 from costmodel.dimension import Dim
 from costmodel.ledger import Ledger, Row
-from costmodel.memory import CASES, NAMES, liveness, moved, peak, saved, training_macs, training_peak
+from costmodel.memory import ALL, CASES, NAMES, kept, liveness, moved, peak, saved, training_macs, training_peak
 from costmodel.memory.autograd import KEPT
 from costmodel.metrics import ASKED, METRICS, known, of_row, total
 from costmodel.subjects import read
@@ -64,14 +64,14 @@ def test_squeeze_and_excitation_by_hand() -> None:
 def test_a_step_of_training_by_hand() -> None:
     """The most is alive as the relu's gradient is made: x, the relu's output, its gradient and that of its input."""
     run = small()
-    assert training_peak(run) == (4 * (210 + 3 * 770), "relu")
+    assert training_peak(run) == (4 * (210 + 3 * 770), "relu, backward")
     # Backward has as much alive after a second run forward, which has less: the relu's is 210 + 770 + 770 + 132.
     assert training_peak(run, checkpointed=True) == training_peak(run)
     # Of a pool alone: its input, the gradient of its output, that of its input, and 132 places, which it keeps.
     x = Tensor((2, 11, 5, 7))
     x.max_pool(2, "pool")
-    assert training_peak(x.ledger) == (4 * (770 + 132 + 770) + 8 * 132, "pool")
-    assert training_peak(x.ledger, "bf16") == (2 * (770 + 132 + 770) + 8 * 132, "pool")
+    assert training_peak(x.ledger) == (4 * (770 + 132 + 770) + 8 * 132, "pool, backward")
+    assert training_peak(x.ledger, "bf16") == (2 * (770 + 132 + 770) + 8 * 132, "pool, backward")
 
 
 def test_gradients_of_weights_stay() -> None:
@@ -79,14 +79,14 @@ def test_gradients_of_weights_stay() -> None:
     x = Tensor((2, 3, 5, 7))
     x.conv(11, "first").conv(13, "second")
     # x and the first map; the gradients of both maps, and the second's weights.
-    assert training_peak(x.ledger) == (4 * (210 + 770 + 910 + 770 + 143), "second")
-    assert training_peak(x.ledger, gradients=FROZEN) == (4 * (210 + 770 + 910 + 770), "second")
+    assert training_peak(x.ledger) == (4 * (210 + 770 + 910 + 770 + 143), "second, backward")
+    assert training_peak(x.ledger, gradients=FROZEN) == (4 * (210 + 770 + 910 + 770), "second, backward")
     # Used twice, they have one gradient, and another one for the moment in which it is added to that.
     x = Tensor((2, 3, 1, 1))
     y = x.conv(3, "shared", kernel=3)
     y.conv(3, "shared", kernel=3, reuse=True)
     # x and gradients of 6: of y and of x; y is not alive any more.
-    assert training_peak(x.ledger) == (4 * (6 + 6 + 6 + 81 + 81), "shared")
+    assert training_peak(x.ledger) == (4 * (6 + 6 + 6 + 81 + 81), "shared, backward")
 
 
 def test_gradients_that_meet_are_one() -> None:
@@ -94,11 +94,11 @@ def test_gradients_that_meet_are_one() -> None:
     x = Tensor((2, 3, 5, 7))
     x.sigmoid("a").sigmoid("b").add(x, "sum")
     # At a: x, a's output, the sum's gradient, that of a's output and that of its input.
-    assert training_peak(x.ledger) == (4 * 210 * 5, "b")
+    assert training_peak(x.ledger) == (4 * 210 * 5, "b, backward")
     # Parts of one that was concatenated are not added to: 420 of the whole, x's, the branch's, and their sum.
     x = Tensor((2, 3, 5, 7))
     x.concat(x.sigmoid("a"), name="join")
-    assert training_peak(x.ledger) == (4 * (210 + 420 + 210 + 210), "a")
+    assert training_peak(x.ledger) == (4 * (210 + 420 + 210 + 210), "a, backward")
 
 
 def test_gradients_of_views_that_are_copied() -> None:
@@ -107,20 +107,20 @@ def test_gradients_of_views_that_are_copied() -> None:
     a, b = x.sigmoid("a").split(1, 2, axis=1)
     b.sigmoid("b").concat(a.sigmoid("c"), name="join")
     # At b: x, what a and b saved, the joined one's gradient, and those of both parts, of which c has made its own.
-    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210 + 70 + 140), "b")
+    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210 + 70 + 140), "b, backward")
     # Of the input at last: x, the joined one's gradient, of which a part is passed on, b's, and the whole.
     x = Tensor((2, 3, 5, 7))
     a, b = x.split(1, 2, axis=1)
     b.mul_scalar("b").concat(a, name="join").mean(1)
-    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210), "b")
+    assert training_peak(x.ledger) == (4 * (210 + 210 + 140 + 210), "b, backward")
     x = Tensor((2, 3, 5, 7))
     x.sigmoid("a").shuffle_channels(3)
     # Before a: x, what a saved, the gradient as it comes, and in the order of the map; at a, that and the input's.
-    assert training_peak(x.ledger) == (4 * 210 * 4, "a")
+    assert training_peak(x.ledger) == (4 * 210 * 4, "a, backward")
     x = Tensor((2, 3, 5, 7))
     x.sigmoid("a").flatten().T.contiguous("tokens")
     # A transpose is undone by a view: the one gradient, and the input's.
-    assert training_peak(x.ledger) == (4 * 210 * 4, "a")
+    assert training_peak(x.ledger) == (4 * 210 * 4, "a, backward")
 
 
 def test_a_gate_in_training_by_hand() -> None:
@@ -128,8 +128,8 @@ def test_a_gate_in_training_by_hand() -> None:
     x = Tensor((2, 3, 5, 7))
     x.mul(x.global_avg_pool("squeeze").relu6("gate"), "scale")
     # x, two gates; the gradients of the output and of x, the product, and its sum.
-    assert training_peak(x.ledger) == (4 * (210 + 6 + 6 + 210 + 210 + 210 + 6), "scale")
-    assert training_peak(x.ledger, checkpointed=True) == (4 * (210 + 6 + 6 + 210 + 210 + 210), "scale")
+    assert training_peak(x.ledger) == (4 * (210 + 6 + 6 + 210 + 210 + 210 + 6), "scale, backward")
+    assert training_peak(x.ledger, checkpointed=True) == (4 * (210 + 6 + 6 + 210 + 210 + 210), "scale, backward")
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,6 +165,16 @@ def test_frozen_weights() -> None:
     assert training_macs(se, gradients=FROZEN) == 2 * 296
     assert saved(non_local, gradients=FROZEN) == saved(non_local)
     assert training_macs(non_local, gradients=FROZEN) == 2 * 4 * 90 + 3 * 2 * 900
+
+
+@pytest.mark.parametrize("name", ["se", "cbam", "danet-head", "dense-attention"])
+def test_what_is_kept_adds_up(name: str) -> None:
+    """By operation it is all that is saved, and nobody keeps nothing."""
+    run = ledger(name, (2, 40, 5, 7))
+    for gradients in (ALL, FROZEN, FIRST):
+        found = kept(run, "bf16", gradients)
+        assert sum(count for _, count in found) == saved(run, "bf16", gradients)
+        assert all(count > 0 for _, count in found)
 
 
 def test_a_first_layer() -> None:
@@ -343,7 +353,7 @@ def test_metrics_of_memory_are_those_of_the_functions() -> None:
     run = small()
     peaks = [peak(run).bytes, training_peak(run).bytes, training_peak(run, checkpointed=True).bytes]
     macs = [training_macs(run), training_macs(run, checkpointed=True)]
-    assert [total(run, name) for name in NAMES] == [peaks[0], moved(run), *peaks[1:], saved(run), *macs]
+    assert [total(run, name) for name in NAMES] == [*peaks, saved(run), moved(run), *macs]
     assert total(run, "saved-bytes:bf16") == saved(run, "bf16")
     assert {*METRICS, *NAMES} <= {*ASKED}
 
