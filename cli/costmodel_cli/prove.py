@@ -39,7 +39,7 @@ def run(layers: Sequence[str], report: str | None, *, as_json: bool) -> Exit:
 def _show(found: "Proofs", path: str | None) -> None:
     names = list(dict.fromkeys(certificate.layer for certificate in found.certificates))
     oracles = list(dict.fromkeys(certificate.oracle for certificate in found.certificates))
-    table = render.table(["layer"], [*oracles, "not proved"])
+    table = render.table(["layer"], [*(oracle.replace(" over ", "\nover ") for oracle in oracles), "not proved"])
     for name in names:
         mine = [certificate for certificate in found.certificates if certificate.layer == name]
         proved = [str(sum(c.proved for c in mine if c.oracle == oracle)) for oracle in oracles]
