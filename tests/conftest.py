@@ -1,13 +1,17 @@
-"""What all tests share: one thread a process, and a way not to measure coverage where that takes longest."""
+"""What all tests share: one thread a process, no clock, and a way not to measure coverage where that takes longest."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 from coverage import Coverage
+from hypothesis import settings
 
 # Tensors of tests are too small for more, and there is a process for each core already. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ PAIRS = [
     over=st.sampled_from(["c", "side"]),
     metric=st.sampled_from(["macs", "params", "arithmetic"]),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_crossings_are_those_of_every_integer(
     a: str, a_options: dict[str, Any], b: str, b_options: dict[str, Any], fixed: int, over: str, metric: str
 ) -> None:
@@ -261,7 +261,7 @@ def test_forms_that_are_none(layers: list[str], over: tuple[str, str], at: dict[
 
 
 @given(c=st.integers(1, 60), side=st.integers(1, 40), metric=st.sampled_from(["macs", "params", "arithmetic"]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_forms_are_the_costs_where_divisions_are_exact(c: int, side: int, metric: str) -> None:
     """By the shape programs."""
     subjects = [subject("danet-pam"), subject("conv"), subject("cbam", reduction=8)]
@@ -283,7 +283,7 @@ def test_the_largest_that_fits() -> None:
 
 
 @given(limit=st.integers(1, 10**7), fixed=st.integers(2, 30), reduction=st.integers(1, 9))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_largest_that_fits_by_trying(limit: int, fixed: int, reduction: int) -> None:
     """Over channels, whose widths round."""
     block = subject("danet-pam", reduction=reduction)
@@ -308,7 +308,7 @@ def tried(name: str, metric: str, sizes: dict[str, int]) -> int | None:
     fixed=st.integers(2, 30),
     at=st.integers(2, 200),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_largest_that_fits_in_time_and_memory_by_trying(
     name: str, metric: str, over: str, fixed: int, at: int
 ) -> None:

@@ -132,7 +132,7 @@ def test_a_gate_in_training_by_hand() -> None:
     assert training_peak(x.ledger, checkpointed=True) == (4 * (210 + 6 + 6 + 210 + 210 + 210), "scale, backward")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(sorted(LAYERS)),
     shape=st.tuples(st.integers(1, 3), st.sampled_from([64, 96]), st.integers(3, 11), st.integers(3, 11)),
@@ -378,7 +378,7 @@ SYMBOLIC = ("se", "cbam", "non-local", "danet-pam", "danet-cam", "gc", "eca", "c
 
 
 @pytest.mark.parametrize("name", SYMBOLIC)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n=st.integers(1, 5),
     c=st.integers(32, 200),

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel import CostModelError, Tensor, find, subjects
@@ -71,7 +71,6 @@ def test_without_padding(name: str) -> None:
     assert inside_macs(ledger) == total(ledger, "macs")
 
 
-@settings(deadline=None)  # the first one imports SymPy
 @given(st.integers(1, 9), st.integers(1, 60), st.integers(1, 60))
 def test_formula(n: int, h: int, w: int) -> None:
     """Over symbols it is the same function."""
@@ -86,7 +85,6 @@ def test_a_kernel_that_is_open() -> None:
         derive(find("cbam-spatial"), {"kernel": "K"}).formula("inside-macs")
 
 
-@settings(deadline=None)
 @given(st.sampled_from([1, 3, 5, 7, 9]), st.integers(1, 4), st.integers(1, 40), st.integers(1, 40))
 def test_formula_of_strides(kernel: int, dilation: int, h: int, w: int) -> None:
     """By twos every tap rounds up or down, so that there is a form, which counts as counting does."""

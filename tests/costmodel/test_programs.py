@@ -72,7 +72,7 @@ def test_ints_arrays_and_symbols_count_the_same(layer: Layer, options: dict[str,
 @pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_python_form_counts_what_the_program_counts(layer: Layer, data: st.DataObject) -> None:
     """For random sizes, whether divisions are exact or not; the printed text is what is run."""
     derivation = derive(layer, {})
@@ -96,7 +96,7 @@ def test_the_python_form_counts_what_the_program_counts(layer: Layer, data: st.D
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 @given(n=st.integers(2, 50), c=st.sampled_from([64, 96, 520]), h=st.integers(8, 40), w=st.integers(8, 40))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_samples_are_counted_apart(layer: Layer, n: int, c: int, h: int, w: int) -> None:
     """n samples cost n times one, and no more parameters: nothing attends across samples."""
     one, many = (totals(layer.run((batch, c, h, w), {})) for batch in (1, n))

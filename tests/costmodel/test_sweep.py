@@ -64,7 +64,7 @@ def closed(name: str, metric: str, **options: Any) -> Compiled:
 
 @pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("name, options", CASES, ids=str)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     channels=st.lists(st.integers(2, 40).map(lambda half: 32 * half), min_size=1, max_size=3),
     heights=st.lists(st.integers(3, 23), min_size=1, max_size=3),

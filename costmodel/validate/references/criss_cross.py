@@ -1,5 +1,7 @@
 """Criss-cross attention: Huang et al. 2019, CCNet (arXiv:1811.11721), §3.2-3.3, Eq. 1, 2, Fig. 3."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -31,14 +33,13 @@ class CrissCrossAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        attend = self.by_cross if self.count == "ideal" else self.by_line
+        attend = partial(self.by_cross, crosses(x)) if self.count == "ideal" else self.by_line
         for _ in range(self.loops):
             x = self.gamma * attend(self.query(x), self.key(x), self.value(x)) + x
         return x
 
-    def by_cross(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Each query by the C/r×(H+W-1) keys and the values of its own cross."""
-        index = crosses(query)
+    def by_cross(self, index: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Each query by the C/r×(H+W-1) keys and the values of its own cross, which `index` has."""
 
         def gathered(tensor: Tensor) -> Tensor:
             return tensor.flatten(2)[:, :, index].transpose(1, 2).flatten(0, 1)

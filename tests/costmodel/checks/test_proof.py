@@ -58,7 +58,7 @@ def axes(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.usefixtures("uncovered")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     layers=st.tuples(st.sampled_from(LAYERS), st.sampled_from(LAYERS)),
     metrics=st.tuples(st.sampled_from(METRICS), st.sampled_from(METRICS)),
@@ -118,7 +118,7 @@ def value(node: Node, at: dict[str, int]) -> int:
     return first
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(trees(), st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]), axes(), axes(), axes(), st.integers(1, 3))
 def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str, modulus: int) -> None:
     """Sums, products, floors by numbers and by sizes, minima and maxima: the first point with another sign, or none.
@@ -134,7 +134,7 @@ def test_any_tree(node: Node, allowed: set[int], xs: str, ys: str, zs: str, modu
 
 
 @pytest.mark.usefixtures("uncovered")
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     trees(),
     st.sampled_from([{-1}, {-1, 0}, {0}, {0, 1}, {1}]),
@@ -271,7 +271,7 @@ def test_no_more_boxes_than_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("uncovered")
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(
     layers=st.tuples(st.sampled_from(LAYERS), st.sampled_from(LAYERS)),
     metrics=st.tuples(st.sampled_from(METRICS), st.sampled_from(METRICS)),

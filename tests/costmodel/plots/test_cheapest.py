@@ -12,7 +12,7 @@ from costmodel.plots import Cheapest
 ATTENTION = ("danet-pam", "danet-cam", "sparse-attention", "conv", "conv:kernel=5")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     layers=st.lists(st.sampled_from(ATTENTION), min_size=1, max_size=5, unique=True),
     sides=st.lists(st.integers(3, 61), min_size=2, max_size=5, unique=True).map(sorted),

@@ -4,7 +4,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel import CostModelError, ledger, totals
@@ -142,7 +142,6 @@ def test_costs_have_ticks(layers) -> None:
 words = st.lists(st.tuples(st.floats(-0.5, 1.5), st.floats(0.01, 0.1)), min_size=1, max_size=10)
 
 
-@settings(deadline=None)
 @given(words)
 def test_words_stand_apart(words) -> None:
     """They overlap nowhere, stay between 0 and 1 and in their order, and as they are if they have room there."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.plots import Cheapest, plane
@@ -68,7 +68,6 @@ def test_borders_are_halfway() -> None:
 ascending = st.lists(st.integers(1, 10**6), min_size=2, max_size=8, unique=True).map(sorted)
 
 
-@settings(deadline=None)
 @given(ascending, ascending, st.integers(1, 40))
 def test_pixels_are_those_of_the_nearest_values(sides, channels, count) -> None:
     """Nearest on a logarithmic scale."""

@@ -1,7 +1,7 @@
 """Words in a picture find room, once."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.plots.room import PLACES, Box, Room, box
@@ -36,7 +36,6 @@ def test_no_room() -> None:
     assert room.within(EVERYWHERE, Box(2, PLACES + 1)) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 25), st.integers(1, 25)), min_size=1, max_size=12))
 def test_words_never_overlap(sizes) -> None:
     """Whatever is placed one after the other takes places of its own, all of them inside."""

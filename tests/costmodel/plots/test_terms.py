@@ -86,7 +86,7 @@ def test_video() -> None:
 LAYERS = ["bam", "cbam", "danet-head", "danet-pam", "sparse-attention", "sparse-attention:pattern=fixed,stride=9"]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(layer=st.sampled_from(LAYERS), c=st.integers(4, 40), metric=st.sampled_from(["macs", "arithmetic", "fvcore"]))
 def test_shares_add_up(layer, c, metric) -> None:
     """To 1 at every size, terms that are subtracted included."""

@@ -147,7 +147,7 @@ POLYNOMIALS = st.lists(st.tuples(st.integers(-3, 3), PARTS, PARTS), max_size=4).
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(POLYNOMIALS)
 def test_zero_is_zero_everywhere(count) -> None:
     """An expression is 0 on the domain exactly if it is at more sizes of it than it has degrees."""

@@ -48,7 +48,7 @@ COEFFICIENTS = st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=6)
 
 
 @given(COEFFICIENTS, st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_changes_are_next_to_the_real_roots(coefficients: list[int], zeros: int) -> None:
     """Of random polynomials, without end: a change is at a root or next to it, and after the last there is none."""
     polynomial = sympy.Poly(coefficients, X) * sympy.Poly(X - 7, X) ** zeros
@@ -67,7 +67,7 @@ FORMS = st.lists(st.lists(st.integers(-40, 40), min_size=1, max_size=4), min_siz
 
 
 @given(FORMS, FORMS, st.integers(1, 4), st.integers(-(10**4), 10**4), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_changes_are_those_of_every_integer(
     first: list[list[int]], second: list[list[int]], modulus: int, constant: int, data: st.DataObject
 ) -> None:

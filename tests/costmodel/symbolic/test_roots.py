@@ -157,7 +157,7 @@ def test_the_nearest_root() -> None:
 
 
 @given(st.lists(st.lists(st.integers(-60, 60), min_size=1, max_size=3), min_size=1, max_size=4), st.integers(0, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_nearest_root_is_one_of_all(rows: list[list[int]], low: int) -> None:
     """Looked for in windows, of a maximum less 17, as among all roots."""
     expression = sympy.Max(*(sympy.Poly(row, X).as_expr() for row in rows)) - 17
