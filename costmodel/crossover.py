@@ -76,8 +76,9 @@ def crossover(
     >>> crossover("danet-pam", "danet-cam", over="p").verdict
     'danet-pam is cheaper below p = 2·C/3, danet-cam above'
 
-    `over` is one of `AXES` or an integer option of either layer. Sizes that `at` leaves out stay open, except for n: a
-    sample costs the same among however many, so which one is cheaper does not depend on it.
+    `over` is one of `AXES` or an integer option of either layer. Sizes that `at` leaves out stay open, except for n,
+    which is 1: arithmetic is the same for each of however many samples; bytes and time, in which weights, caches and
+    starts take part, are those of one.
 
     Raises `CostModelError` where the question has no answer: an option that cannot vary, a cost that depends on H and W
     apart where p is asked for, or one without closed form.
@@ -215,7 +216,7 @@ class Curve(Counts):
         if "p" in (over, *at):
             self._depends_on_positions_only(formula.exact)
         self.shown = placed(formula.expression, self._places)
-        # A sample costs the same among however many: one will do, unless their number is what varies or is fixed.
+        # Of one sample, unless their number is what varies or is fixed: arithmetic is the same for each of them.
         one = self._places if over == "n" else {symbol("N"): 1, **self._places}
         self.form, self.exact = (placed(expression, one) for expression in (formula.expression, formula.exact))
         self.rounded = bool(self.exact != self.form)
@@ -232,9 +233,9 @@ class Curve(Counts):
 
     def _depends_on_positions_only(self, exact: Dim) -> None:
         h, w, p = map(symbol, "HWP")
-        placed = exact.subs(h, p / w).expand()
+        by_positions = exact.subs(h, p / w).expand()
         # What expanding leaves, simplifying may not; but that takes long.
-        if w in placed.free_symbols and w in placed.simplify().free_symbols:
+        if w in by_positions.free_symbols and w in by_positions.simplify().free_symbols:
             raise CostModelError(
                 f"{self._subject.name} depends on H and W apart, not on p = H·W alone: use side, h or w"
             )

@@ -95,9 +95,11 @@ def _kernels(rows: Sequence[Row], kernel: Sequence[int]) -> list[Kernel]:
     readers = _readers(rows)
     outputs = {row.storage: row.output for row in rows}
     found: list[Kernel] = []
-    last = {of: place for place, of in enumerate(kernel)}
-    for one in sorted(last, key=last.__getitem__):
-        mine = [row for row, of in zip(rows, kernel, strict=True) if of == one]
+    grouped: dict[int, list[Row]] = {}
+    for row, of in zip(reversed(rows), reversed(kernel), strict=True):
+        grouped.setdefault(of, []).append(row)
+    # In the order in which they end.
+    for mine in (group[::-1] for group in reversed(grouped.values())):
         read: dict[int, Shape] = {}
         for row in mine:
             for storage, shape in zip(row.sources, row.inputs, strict=True):

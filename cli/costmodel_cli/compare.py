@@ -26,9 +26,9 @@ def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence
         unit_ledger = unit_subject.layer.run(sizes, unit_subject.options)
     except CostModelError as error:
         raise CostModelError(f"the base, which --baseline can change: {error}") from None
-    unit = _whole(unit_ledger, asked)
     entries = [(subject, subject.layer.run(sizes, subject.options)) for subject in subjects]
     if as_json:
+        unit = _whole(unit_ledger, asked)
         render.show_json(
             {
                 "shape": list(sizes),
@@ -39,6 +39,7 @@ def run(layers: Sequence[str], shape: str, baseline: str | None, asked: Sequence
         return
     rows = [(subject.name.replace(":", ": ").replace(",", ", "), ledger) for subject, ledger in entries]
     heads = ["params", "MACs", "× base", "arithmetic", *PARTS]
+    unit = countable(unit_ledger)
     tables: list[Any] = [_table(heads, rows, unit_ledger, lambda ledger: _cells(ledger, unit)), ""]
     if asked:
         # Broken where a name has a joint, so that several stand side by side.

@@ -451,7 +451,9 @@ def crossover(
 def fit(
     layer: Layer,
     over: Over,
-    limit: Annotated[str, typer.Option(metavar="NUMBER", help="The most it may cost, such as 5e9.")],
+    limit: Annotated[
+        str, typer.Option(metavar="LIMIT", help="The most it may cost: 5e9; in bytes 16GiB; in time 1.5ms.")
+    ],
     option: Options = None,
     at: At = None,
     metric: Metric = "macs",
@@ -613,6 +615,8 @@ def validate(
     """
     if prove and (memory or time or networks):
         raise CostModelError("--prove is a check by itself, of layers: leave out --memory, --time and --networks")
+    if (dtype or device_profile is not None) and not time:
+        raise CostModelError("--dtype and --device-profile are for --time")
     if prove:
         from costmodel_cli import prove as proofs
 

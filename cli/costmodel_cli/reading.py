@@ -75,13 +75,19 @@ def metric(text: str, dtype: str | None = None, profile: str | None = None) -> s
 def more(texts: Iterable[str], dtype: str | None = None, profile: str | None = None) -> list[str]:
     """Of `ASKED` those that are told only where they are asked for; each takes what it can of `dtype` and `profile`."""
     texts = list(texts)
-    names = [text.partition(":")[0] for text in texts]
-    for flag, value, accepted in (("--device-profile", profile, TIMES), ("--dtype", dtype, (*BYTES, *TIMES))):
-        if value is not None and not any(name in accepted for name in names):
+    flags = {"--device-profile": (profile, TIMES), "--dtype": (dtype, (*BYTES, *TIMES))}
+    # What names a device or a dtype itself takes neither.
+    takes = {
+        text: {flag for flag, (_, accepted) in flags.items() if name in accepted and not {*named} - CASES.keys()}
+        for text in texts
+        for name, *named in [text.split(":")]
+    }
+    for flag, (value, accepted) in flags.items():
+        if value is not None and not any(flag in taken for taken in takes.values()):
             raise CostModelError(f"{flag} is for a --metric that takes one: {', '.join(accepted)}")
     asked = {
-        metric(text, dtype if name in (*BYTES, *TIMES) else None, profile if name in TIMES else None): None
-        for text, name in zip(texts, names, strict=True)
+        metric(text, dtype if "--dtype" in taken else None, profile if "--device-profile" in taken else None): None
+        for text, taken in takes.items()
     }
     return [name for name in asked if name not in METRICS]
 

@@ -57,8 +57,6 @@ def run(
 
         names += NETWORKS
     reading.one_of(device, "--device", reading.DEVICES)
-    if (dtypes or profile is not None) and not time:
-        raise CostModelError("--dtype and --device-profile are for --time")
     from costmodel.validate import Progress, require, validate
 
     def counts(advance: Progress | None) -> "Report":

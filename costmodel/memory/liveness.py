@@ -241,9 +241,12 @@ def _greatest(candidates: Sequence[Dim]) -> Dim:
 
     Raises `CostModelError` if more than `MOST` of these are left.
     """
-    if not hasattr(candidates[-1], "free_symbols"):
+    symbolic = next((candidate for candidate in candidates if hasattr(candidate, "free_symbols")), None)
+    if symbolic is None:
         return maximum(*candidates)
-    counts = {count: count.as_coefficients_dict() for count in (candidate.expand() for candidate in candidates)}
+    # With 0·N, so that a number among them is a formula too.
+    expanded = ((candidate + 0 * symbolic).expand() for candidate in candidates)
+    counts = {count: count.as_coefficients_dict() for count in expanded}
     products = {product for terms in counts.values() for product in terms}
 
     def at(size: int) -> dict[Dim, Dim]:

@@ -57,7 +57,7 @@ class Derivation(NamedTuple):
     ledger: Ledger
 
     def formula(self, metric: str) -> Formula:
-        """The whole layer in one of `metrics.METRICS`."""
+        """The whole layer in one of `metrics.ASKED`."""
         return Formula.of(metric, metrics.total(self.ledger, metric), self.ledger)
 
     def function(self, metric: str) -> Callable[..., int]:

@@ -55,7 +55,7 @@ class Program(NamedTuple):
 
 
 def program(derivation: Derivation, metric: str) -> Program:
-    """The exact count of `derivation` in one of `metrics.METRICS`."""
+    """The exact count of `derivation` in one of `metrics.ASKED`."""
     ledger = derivation.ledger
     made = program_of(sympy.sympify(metrics.total(ledger, metric)), required(ledger))
     return made._replace(layer=derivation.layer.name, symbols=tuple(derivation.symbols))

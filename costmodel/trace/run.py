@@ -74,7 +74,7 @@ def trace(
     widths: bool = True,
     gradients: Gradients | None = None,
 ) -> Trace:
-    """Run `module`, as it is in eval mode, on an input of `shape` with every size and every width a symbol.
+    """Run `module`, in the mode that it is in, on an input of `shape` with every size and every width a symbol.
 
     Unless `symbolic` all of them are the numbers that they are, unless `widths` those of the weights. So are the sizes
     from which the module computes others in floats that round: these have no formula.

@@ -1,8 +1,9 @@
 """What layers hold and compute, against torch: storages that are alive, saved tensors, backward.
 
-A layer runs with its input requiring a gradient, by every combination of its flags and choices at the first maps of
-`SMALL`; a network by default, at the shape that it is validated at, its input requiring none unless its weights are
-frozen. All that is on the CPU; what is alive without gradients also on a GPU where one is asked for.
+A layer runs with its input requiring a gradient, and once as a first layer, whose input requires none, by every
+combination of its flags and choices at the first maps of `SMALL`; a network by default, at the shape that it is
+validated at, its input requiring none unless its weights are frozen. All that is on the CPU; what is alive without
+gradients also on a GPU where one is asked for.
 
 Networks are unrolled by `torch.fx` into one function, which lets go of each value after its last use: a module holds
 its input as long as it runs, in the frames of Python that call it.
@@ -273,10 +274,10 @@ def _hold(case: "Case | networks.NetworkCase", kind: str, silent: list[Silence])
                 module(torch.zeros(case.shape))
         ours, copies = memory.peak(ledger).bytes, _copies(ledger, storages, storages.bytes)
         yield from compare("peak bytes", "storages", "cpu", ours, storages.most, copies=copies)
-        ours = memory.width("fp32") * sum(row.written for row in ledger.rows if row.kind in COPIES.values())
-        theirs = sum(map(storages.bytes.__getitem__, storages.copied))
-        if ours or theirs:
-            yield from compare("copied bytes", "copies", "cpu", ours, theirs, copies=copies)
+        copied = memory.width("fp32") * sum(row.written for row in ledger.rows if row.kind in COPIES.values())
+        made = sum(map(storages.bytes.__getitem__, storages.copied))
+        if copied or made:
+            yield from compare("copied bytes", "copies", "cpu", copied, made, copies=copies)
         if kind == "cuda":
             with torch.device("cuda"), torch.no_grad():
                 theirs, most = _asked_of_gpu(module.to("cuda"), case.shape)

@@ -139,6 +139,15 @@ def test_what_a_step_of_training_holds(costmodel_) -> None:
     assert sum(each["bytes"] for each in document["saved_by"]["saved-bytes:first"]) == 22_218_240
 
 
+def test_flags_are_for_what_names_nothing_itself() -> None:
+    """A dtype and a device go to those metrics that take one and name none; who nobody takes is refused."""
+    asked = ["peak-bytes:bf16", "saved-bytes:frozen", "training-macs", "time:t4", "fused-time"]
+    read = reading.more(asked, "fp16", "h200")
+    assert read == ["peak-bytes:bf16", "saved-bytes:fp16:frozen", "training-macs", "time:t4", "fused-time:h200:fp16"]
+    with pytest.raises(CostModelError, match="--dtype is for a --metric that takes one"):
+        reading.more(["peak-bytes:bf16"], "fp32")
+
+
 def test_what_is_told_anyway_is_told_once(costmodel_) -> None:
     """--metric macs adds nothing, and a metric given twice is one."""
     plain = costmodel_("cost", "se", *SE)

@@ -361,7 +361,16 @@ def test_no_half_of_both_is_written(costmodel_, timing, monkeypatch, tmp_path, e
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("flags", [["--dtype", "bf16"], ["--device-profile", "h200"], ["--memory", "--dtype", "bf16"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--dtype", "bf16"],
+        ["--device-profile", "h200"],
+        ["--memory", "--dtype", "bf16"],
+        ["--prove", "--dtype", "bf16"],
+        ["--prove", "--device-profile", "h200"],
+    ],
+)
 def test_flags_of_time(refusal, flags) -> None:
     """They say nothing of counts."""
     assert "--dtype and --device-profile are for --time" in refusal("validate", "se", *flags)

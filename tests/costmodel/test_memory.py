@@ -16,7 +16,7 @@ from costmodel.memory.autograd import KEPT
 from costmodel.metrics import ASKED, METRICS, known, of_row, total
 from costmodel.subjects import read
 from costmodel.sweep import Compiled, compile_formula
-from costmodel.symbolic import derive
+from costmodel.symbolic import derive, symbol
 
 FROZEN, FIRST = CASES["frozen"], CASES["first"]
 
@@ -165,6 +165,19 @@ def test_frozen_weights() -> None:
     assert training_macs(se, gradients=FROZEN) == 2 * 296
     assert saved(non_local, gradients=FROZEN) == saved(non_local)
     assert training_macs(non_local, gradients=FROZEN) == 2 * 4 * 90 + 3 * 2 * 900
+
+
+def test_a_number_among_formulas() -> None:
+    """An open width after numbers, and before them: the greater of both is a maximum."""
+    for widths in ((5, symbol("M")), (symbol("M"), 5)):
+        x = Tensor((1, 4, 3, 3))
+        x.conv(widths[0], "a", kernel=1).conv(widths[1], "b", kernel=1)
+        for size in (1, 7, 97):
+            first, second = (size if width == symbol("M") else width for width in widths)
+            y = Tensor((1, 4, 3, 3))
+            y.conv(first, "a", kernel=1).conv(second, "b", kernel=1)
+            for count in (peak, training_peak):
+                assert count(x.ledger).bytes.subs(symbol("M"), size) == count(y.ledger).bytes
 
 
 @pytest.mark.parametrize("name", ["se", "cbam", "danet-head", "dense-attention"])

@@ -5,6 +5,9 @@ arithmetic, and its parameters, less what the ledger of the layer says, must be 
 Where the module needs a size as a number, as the groups of a depthwise convolution, it runs at one more size than the
 polynomial has degrees, which proves the identity of polynomials of that degree.
 
+Of a step of training, forward and backward, it is all that `FlopCounterMode` counts over symbols, less twice our
+`training_macs`.
+
 A trace begins at a module that is built: that its widths are those of the layer for all channels and options is no part
 of it. Each width is taken for the one of the layer that is as large there, and every weight must have the shape that
 follows from it in modules built with other channels and options too; where a weight has a number that is another one

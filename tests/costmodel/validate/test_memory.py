@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from costmodel import LAYERS, Layer, Tensor, memory
+from costmodel import LAYERS, Layer, Tensor, find, memory
 from costmodel.memory import autograd, liveness
 from costmodel.memory.autograd import KEPT, NOTHING, Kept
 from costmodel.validate import Unavailable
@@ -285,14 +285,18 @@ def test_weights_and_what_they_are_viewed_as_are_not_counted() -> None:
     assert storages.most == 4 * (10 + 6)
 
 
-class Marked(torch.autograd.Function):
-    """Gives its input, and as gradient a new tensor, whose address it notes."""
+class Noted(torch.autograd.Function):
+    """Gives its input; its backward notes an address."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, addresses: list[int]) -> torch.Tensor:
         """A copy."""
         ctx.addresses = addresses
         return x.clone()
+
+
+class Marked(Noted):
+    """Gives as gradient a new tensor, whose address it notes."""
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -302,14 +306,8 @@ class Marked(torch.autograd.Function):
         return made, None
 
 
-class Arrived(torch.autograd.Function):
-    """Gives its input, and notes the address of the gradient that arrives."""
-
-    @staticmethod
-    def forward(ctx, x: torch.Tensor, addresses: list[int]) -> torch.Tensor:
-        """A copy."""
-        ctx.addresses = addresses
-        return x.clone()
+class Arrived(Noted):
+    """Notes the address of the gradient that arrives."""
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -335,6 +333,19 @@ def test_gradients_that_meet_are_added_in_place_as_without_the_tracker() -> None
         with Storages(nn.Identity(), lone) as storages:
             storages.backward = True
             assert is_in_place() is expected
+
+
+def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its allocator was asked for is held against the peak, also of what copies, and a byte too many is found."""
+    monkeypatch.setattr("costmodel.validate.memory.chosen_device", lambda _: ("cuda", {"type": "cuda"}))
+    monkeypatch.setattr(nn.Module, "to", lambda module, _: module)
+    asked = iter(more + memory.peak(find("linear").run((3, 40, 7, 11), {})).bytes for more in (0, 1, 0, 1))
+    monkeypatch.setattr("costmodel.validate.memory._asked_of_gpu", lambda *_: (next(asked), 2**20))
+    report = validate_memory(["linear"])
+    held = [one.theirs - one.ours for one in report.comparisons if one.oracle == "requested_bytes"]
+    assert held[:2] == [0, 1]
+    assert len(report.failures) >= 1
+    assert any("max_memory_allocated of linear" in sentence for sentence in report.not_covered)
 
 
 def test_a_gpu_that_is_not_there_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
